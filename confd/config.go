@@ -1,0 +1,133 @@
+// Package confd reads /etc/conf.d files: POSIX shell assignments, understood
+// without being run. It refuses everything that would need a shell (command
+// substitution, conditionals, functions, sourcing), with the position, the
+// reason and what to write instead. It knows the names, types and defaults of
+// variables, and nothing of what a guest does with them.
+package confd
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Pos is a place in a file; Line and Col count from 1, in bytes.
+type Pos struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Col  int    `json:"col"`
+}
+
+// String gives file:line:col, without the parts that are not known.
+func (p Pos) String() string {
+	switch {
+	case p.File == "":
+		return ""
+	case p.Line == 0:
+		return p.File
+	case p.Col == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Error is something wrong at a place, with a fix when one is known.
+// It serves for warnings too.
+type Error struct {
+	Pos  Pos
+	Msg  string // lower case, no full stop
+	Hint string // what to do or write instead; may be empty
+}
+
+// Error gives "file:line:col: message"; the hint is left to whoever prints.
+func (e *Error) Error() string {
+	if p := e.Pos.String(); p != "" {
+		return p + ": " + e.Msg
+	}
+	return e.Msg
+}
+
+// HintText returns the fix; cmd looks for this method on every error.
+func (e *Error) HintText() string { return e.Hint }
+
+// Errorf makes an Error without a hint.
+func Errorf(p Pos, format string, args ...any) *Error {
+	return &Error{Pos: p, Msg: fmt.Sprintf(format, args...)}
+}
+
+// Value is one variable as the last assignment left it.
+type Value struct {
+	Name string
+	Text string
+	Pos  Pos  // of the assignment; zero for a preset
+	Used bool // some other value or ${…} in the files refers to it
+}
+
+// Config is what the files of one guest say. The order of Values is that of
+// the last assignment of each.
+type Config struct {
+	Files  []string // that were read, in order
+	Values []Value
+}
+
+// Get returns the value of name, and whether a file (or a preset) sets it.
+func (c *Config) Get(name string) (Value, bool) {
+	for i := len(c.Values) - 1; i >= 0; i-- {
+		if c.Values[i].Name == name {
+			return c.Values[i], true
+		}
+	}
+	return Value{}, false
+}
+
+// Type is what a variable's text must look like.
+type Type string
+
+// The types of variables.
+const (
+	String   Type = "string"
+	Words    Type = "words"    // split as POSIX sh splits words, quotes respected
+	Bool     Type = "yes|no"   // yes no true false on off 1 0, any case (OpenRC's yesno)
+	Int      Type = "number"   // not negative
+	Signed   Type = "integer"  // may be negative
+	Seconds  Type = "seconds"  // whole seconds
+	Size     Type = "size"     // number with M (default) or G, T, K
+	Path     Type = "path"     // absolute
+	Enum     Type = "choice"   // one of Var.Choices
+	MAC      Type = "mac"      // six bytes in hex
+	CPUs     Type = "cpus"     // list as in taskset -c: 0,2-3
+	Schedule Type = "schedule" // see package shutdown
+)
+
+// Var describes one variable that a kind understands. A name may hold one
+// capital N, which stands for a number ("diskN_file"), and may end in "_*",
+// which stands for any option ("diskN_*").
+type Var struct {
+	Name    string
+	Type    Type
+	Choices []string // for Enum: the fixed words; one ending in ":" takes text after it
+	Default string   // as one would write it; empty when there is none
+	Help    string   // one to three sentences, a full stop at each end
+	Group   string   // heading in the sample file: "Machine", "Disks", …
+	Theirs  bool     // the variable is qemu-openrc's or OpenRC's own
+	Secret  bool     // its text is never printed
+}
+
+// Table is the variables of one kind, in the order in which to show them.
+type Table []Var
+
+// splitIndexed is shared by Lookup and the sample: "disk12_file" → "diskN_file", 12.
+func splitIndexed(name string) (pattern string, index int, ok bool) {
+	i := strings.IndexFunc(name, func(r rune) bool { return r >= '0' && r <= '9' })
+	if i <= 0 {
+		return name, 0, false
+	}
+	j := i
+	for j < len(name) && name[j] >= '0' && name[j] <= '9' {
+		index = index*10 + int(name[j]-'0')
+		if index > 9999 {
+			return name, 0, false
+		}
+		j++
+	}
+	return name[:i] + "N" + name[j:], index, true
+}

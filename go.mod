@@ -1,0 +1,18 @@
+module github.com/guestrc/guestrc
+
+go 1.26.0
+
+// linked into the binary
+require (
+	github.com/coreos/go-systemd/v22 v22.7.0 // sd_notify under systemd
+	github.com/spf13/pflag v1.0.10 // GNU flags
+	golang.org/x/sys v0.49.0 // pidfd, file handles, flock, tun ioctls
+	golang.org/x/term v0.47.0 // is the output a terminal, and how wide
+	mvdan.cc/sh/v3 v3.14.1 // conf.d: shell syntax and expansion, never execution
+)
+
+// tests only
+require (
+	github.com/google/go-cmp v0.7.0 // readable differences
+	github.com/rogpeppe/go-internal v1.16.0 // testscript: command-line behaviour as scripts
+)

@@ -1,0 +1,48 @@
+package guest
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Name is a guest's full name: the kind, a dot, and the instance.
+type Name struct {
+	Kind     string // "qemu"
+	Instance string // "db"
+}
+
+// String gives KIND.NAME, the form used everywhere.
+func (n Name) String() string { return n.Kind + "." + n.Instance }
+
+var (
+	kindPattern     = regexp.MustCompile(`^[a-z][a-z0-9]{0,15}$`)
+	instancePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+)
+
+// ParseName reads KIND.NAME. It is the only place that does; whatever holds a
+// Name need not check it again. The instance is safe as one path element, as
+// the %i of a systemd unit and as an OpenRC service name.
+func ParseName(s string) (Name, error) {
+	kind, instance, ok := strings.Cut(s, ".")
+	switch {
+	case !ok:
+		return Name{}, &Error{Status: StatusUsage, Msg: fmt.Sprintf("cannot read guest name %q: it has no dot", clip(s)),
+			Hint: "a guest is KIND.NAME, for example qemu.db"}
+	case !kindPattern.MatchString(kind):
+		return Name{}, &Error{Status: StatusUsage, Msg: fmt.Sprintf("cannot read guest name %q: %q is no kind", clip(s), clip(kind)),
+			Hint: "a guest is KIND.NAME, for example qemu.db"}
+	case !instancePattern.MatchString(instance):
+		return Name{}, &Error{Status: StatusUsage, Msg: fmt.Sprintf("cannot read guest name %q: the part after the first dot is not valid", clip(s)),
+			Hint: "1 to 64 letters, digits, _ . or -, the first a letter or digit"}
+	}
+	return Name{kind, instance}, nil
+}
+
+// clip keeps hostile input from flooding a message.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}
