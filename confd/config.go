@@ -5,10 +5,7 @@
 // variables, and nothing of what a guest does with them.
 package confd
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Pos is a place in a file; Line and Col count from 1, in bytes.
 type Pos struct {
@@ -36,6 +33,7 @@ type Error struct {
 	Pos  Pos
 	Msg  string // lower case, no full stop
 	Hint string // what to do or write instead; may be empty
+	Err  error  // what the system said; may be nil, and Msg says it too
 }
 
 // Error gives "file:line:col: message"; the hint is left to whoever prints.
@@ -49,6 +47,9 @@ func (e *Error) Error() string {
 // HintText returns the fix; cmd looks for this method on every error.
 func (e *Error) HintText() string { return e.Hint }
 
+// Unwrap returns what the system said.
+func (e *Error) Unwrap() error { return e.Err }
+
 // Errorf makes an Error without a hint.
 func Errorf(p Pos, format string, args ...any) *Error {
 	return &Error{Pos: p, Msg: fmt.Sprintf(format, args...)}
@@ -60,10 +61,12 @@ type Value struct {
 	Text string
 	Pos  Pos  // of the assignment; zero for a preset
 	Used bool // some other value or ${…} in the files refers to it
+
+	Exported bool // named by an export command: meant for a process's environment
 }
 
 // Config is what the files of one guest say. The order of Values is that of
-// the last assignment of each.
+// the last assignment of each; presets that no file sets come first, by name.
 type Config struct {
 	Files  []string // that were read, in order
 	Values []Value
@@ -77,6 +80,14 @@ func (c *Config) Get(name string) (Value, bool) {
 		}
 	}
 	return Value{}, false
+}
+
+// Filled returns the value of name if it is set to more than the empty text.
+// For every type the empty text means "use the default", as in the shell's
+// ${NAME:=default}.
+func (c *Config) Filled(name string) (Value, bool) {
+	v, ok := c.Get(name)
+	return v, ok && v.Text != ""
 }
 
 // Type is what a variable's text must look like.
@@ -114,20 +125,3 @@ type Var struct {
 
 // Table is the variables of one kind, in the order in which to show them.
 type Table []Var
-
-// splitIndexed is shared by Lookup and the sample: "disk12_file" → "diskN_file", 12.
-func splitIndexed(name string) (pattern string, index int, ok bool) {
-	i := strings.IndexFunc(name, func(r rune) bool { return r >= '0' && r <= '9' })
-	if i <= 0 {
-		return name, 0, false
-	}
-	j := i
-	for j < len(name) && name[j] >= '0' && name[j] <= '9' {
-		index = index*10 + int(name[j]-'0')
-		if index > 9999 {
-			return name, 0, false
-		}
-		j++
-	}
-	return name[:i] + "N" + name[j:], index, true
-}

@@ -3,6 +3,7 @@ package qemu
 import (
 	"time"
 
+	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/shutdown"
 )
@@ -31,6 +32,11 @@ type Machine struct {
 	Files  []File `json:"files,omitempty"` // others that must be readable: kernel, initrd, firmware
 	NICs   []NIC  `json:"nics,omitempty"`
 	Memory uint64 `json:"memory"` // bytes
+	KVM    bool   `json:"kvm"`    // false: emulated
+
+	Hugepages    string   `json:"hugepages,omitempty"`     // mount point of the hugetlbfs that memory comes from
+	VarsTemplate string   `json:"vars_template,omitempty"` // what the file with role "vars" is made from
+	Ports        []string `json:"ports,omitempty"`         // of the host, as in guest.Claim
 
 	Sockets Sockets `json:"sockets"`
 	LogFile string  `json:"log"`
@@ -40,6 +46,9 @@ type Machine struct {
 	Ready    Ready             `json:"ready"`
 
 	VNCPassword string `json:"-"` // set over the monitor, never in Args
+
+	Warnings []*confd.Error `json:"-"` // what does no harm but was surely not meant
+	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled
 }
 
 // Inherit is an open file that QEMU finds at a fixed number.
@@ -57,6 +66,7 @@ type Disk struct {
 	Path     string `json:"path"` // as configured; empty when it is not a local file
 	ReadOnly bool   `json:"readonly,omitempty"`
 	Shared   bool   `json:"shared,omitempty"` // share-rw or snapshot: may be in use elsewhere
+	Var      string `json:"-"`                // the variable that says so
 	Where    string `json:"-"`                // file:line:col of the variable
 }
 
@@ -64,16 +74,19 @@ type Disk struct {
 type File struct {
 	Role  string `json:"role"` // "kernel", "initrd", "firmware", "vars"
 	Path  string `json:"path"`
+	Var   string `json:"-"` // the variable that says so
 	Where string `json:"-"`
 }
 
 // NIC is one network interface.
 type NIC struct {
-	Type   string `json:"type"` // "bridge", "tap", "user", or another -netdev type
-	Bridge string `json:"bridge,omitempty"`
-	Ifname string `json:"ifname,omitempty"` // of the tap on the host
-	MAC    string `json:"mac"`
-	Where  string `json:"-"`
+	Type     string `json:"type"` // "bridge", "tap", "user", or another -netdev type
+	Bridge   string `json:"bridge,omitempty"`
+	Ifname   string `json:"ifname,omitempty"` // of the tap on the host
+	MAC      string `json:"mac"`
+	Scripted bool   `json:"scripted,omitempty"` // a script of the administrator's makes use of the tap
+	Var      string `json:"-"`                  // the variable that says so
+	Where    string `json:"-"`
 }
 
 // Sockets are paths; QMP is ours alone, Monitor is for people.
@@ -93,6 +106,8 @@ type StopPolicy struct {
 	SSHTarget  string   `json:"ssh_target,omitempty"`
 	SSHCommand string   `json:"ssh_command,omitempty"`
 	SSHOptions []string `json:"ssh_options,omitempty"`
+
+	AllowUnsafeKill bool `json:"allow_unsafe_kill,omitempty"` // see package pidfile
 }
 
 // Resend says when the power button is pressed again: after Every of silence

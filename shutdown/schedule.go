@@ -77,8 +77,8 @@ func Parse(text string, known ...string) (Schedule, error) {
 			return nil, fail(verbCol, "write "+verb+"/SECONDS", "%q has no time", verb)
 		}
 		n, err := strconv.ParseUint(fields[i], 10, 32)
-		if err != nil || n > maxSeconds {
-			return nil, fail(col, "whole seconds after each rung, at most a week; \"forever\" waits without end",
+		if err != nil || n < 1 || n > maxSeconds {
+			return nil, fail(col, "whole seconds after each rung, from 1 to a week; \"forever\" waits without end",
 				"%q is not a number of seconds", clip(fields[i]))
 		}
 		col += len(fields[i]) + 1

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// release is set by the Makefile.
+var release = "unreleased"
+
+func version(_ context.Context, e *env, _ []string) error {
+	fmt.Fprintf(e.stdout, "guestrc %s (%s)\n", release, runtime.Version())
+	return nil
+}
+
+func help(_ context.Context, e *env, args []string) error {
+	if len(args) == 0 {
+		e.helpAll()
+		return nil
+	}
+	v := findVerb(args[0])
+	if v == nil {
+		return usage(fmt.Sprintf("cannot explain %q: there is no such verb", args[0]), "guestrc help")
+	}
+	fmt.Fprintf(e.stdout, "usage: guestrc %s\n\n%s.\n", strings.TrimSpace(v.name+" "+v.args), upperFirst(v.short))
+	if v.long != "" {
+		fmt.Fprintln(e.stdout, v.long)
+	}
+	fmt.Fprintln(e.stdout)
+	for _, f := range append(v.flags, rootFlag) {
+		fmt.Fprintf(e.stdout, "  %-12s %s\n", strings.TrimSpace("--"+f.name+" "+f.value), f.help)
+	}
+	return nil
+}
+
+func (e *env) helpAll() {
+	fmt.Fprint(e.stdout, `guestrc runs QEMU guests as services of OpenRC and systemd.
+
+usage: guestrc [--root DIR] VERB [FLAGS] [KIND.NAME...]
+
+`)
+	for _, v := range verbs() {
+		fmt.Fprintf(e.stdout, "  %-11s %s\n", v.name, v.short)
+	}
+	fmt.Fprint(e.stdout, `
+A guest is KIND.NAME; /etc/conf.d/KIND.NAME describes it. For example:
+
+  echo 'disk0_file="/srv/db.qcow2"' > /etc/conf.d/qemu.db
+  guestrc plan qemu.db                # what would run
+  ln -s guestrc /etc/init.d/qemu.db   # OpenRC: rc-service qemu.db start
+  systemctl start guestrc-qemu@db     # systemd
+
+guestrc help VERB, man 8 guestrc and man 5 guestrc.conf say more.
+`)
+}
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func vars(_ context.Context, e *env, args []string) error {
+	k := kindNamed(args[0])
+	if k == nil {
+		return usage(fmt.Sprintf("cannot show the variables of %q: there is no such kind", args[0]), "kinds: qemu")
+	}
+	if sample, _ := e.flags.GetBool("sample"); sample {
+		return k.Vars().Sample(e.stdout, k.Name())
+	}
+	return k.Vars().Print(e.stdout)
+}

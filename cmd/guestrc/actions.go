@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/guestrc/guestrc/guest"
+)
+
+// each runs act for every guest named, in order, whatever becomes of the
+// others, and joins the errors.
+func (e *env) each(ctx context.Context, args []string, act func(guest.Name) error) error {
+	names := make([]guest.Name, len(args))
+	for i, arg := range args {
+		n, err := guest.ParseName(arg)
+		if err != nil {
+			return err // nothing is done when one operand is wrong
+		}
+		names[i] = n
+	}
+	var errs []error
+	for _, n := range names {
+		if err := act(n); err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func start(ctx context.Context, e *env, args []string) error {
+	return e.each(ctx, args, func(n guest.Name) error {
+		began := e.now()
+		p := e.progress(n, "Starting")
+		if err := e.house.Start(ctx, n, p); err != nil {
+			return err
+		}
+		e.notify.Ready("running")
+		if p.fresh {
+			p.done(fmt.Sprintf("%s is up after %s (pid %d)", n, seconds(e.now().Sub(began)), p.pid))
+		} else {
+			p.done(fmt.Sprintf("%s is already running (pid %d)", n, p.pid))
+		}
+		return nil
+	})
+}
+
+func stop(ctx context.Context, e *env, args []string) error {
+	return e.each(ctx, args, func(n guest.Name) error {
+		p := e.progress(n, "Stopping")
+		record, err := e.house.Stop(ctx, n, p)
+		return e.stopped(p, record, err)
+	})
+}
+
+func kill(ctx context.Context, e *env, args []string) error {
+	return e.each(ctx, args, func(n guest.Name) error {
+		p := e.progress(n, "Killing")
+		record, err := e.house.Kill(ctx, n, p)
+		return e.stopped(p, record, err)
+	})
+}
+
+// stopped says how a stop went; its line is the last one of the verb.
+func (e *env) stopped(p *progress, record *guest.StopRecord, err error) error {
+	switch {
+	case err != nil:
+		p.clear()
+		return err
+	case record == nil:
+		p.done(fmt.Sprintf("%s was not running", p.name))
+	case record.Stop.Forced:
+		p.warned(fmt.Sprintf("%s: %s", p.name, record.Text))
+	default:
+		p.done(fmt.Sprintf("%s: %s", p.name, record.Text))
+	}
+	e.notify.Status("stopped")
+	return nil
+}
+
+func restart(ctx context.Context, e *env, args []string) error {
+	return e.each(ctx, args, func(n guest.Name) error {
+		// A guest that could not start again is not stopped.
+		if err := e.house.Check(ctx, n); err != nil {
+			return err
+		}
+		if err := stop(ctx, e, []string{n.String()}); err != nil {
+			return err
+		}
+		return start(ctx, e, []string{n.String()})
+	})
+}
+
+func reset(ctx context.Context, e *env, args []string) error {
+	return e.each(ctx, args, func(n guest.Name) error {
+		p := e.progress(n, "Resetting")
+		if err := e.house.Reset(ctx, n, p); err != nil {
+			return err
+		}
+		p.done(fmt.Sprintf("%s was reset", n))
+		return nil
+	})
+}

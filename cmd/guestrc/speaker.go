@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+)
+
+// speaker owns the wording's frame: OpenRC's " * " marks, colours, and where a
+// line goes. Results go to standard output, warnings and errors to standard
+// error. It obeys EINFO_QUIET, RC_NOCOLOR (openrc-run(8)) and NO_COLOR.
+type speaker struct {
+	out, err io.Writer
+	quiet    bool
+	colour   bool
+	live     bool // a line may be rewritten: standard output is a terminal
+	marks    bool // not under systemd, whose journal has its own
+}
+
+func newSpeaker(out, err io.Writer, getenv func(string) string) *speaker {
+	s := &speaker{out: out, err: err, quiet: yes(getenv("EINFO_QUIET")), marks: getenv("JOURNAL_STREAM") == "" || getenv("NOTIFY_SOCKET") == ""}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb" {
+		s.live = !s.quiet
+		s.colour = !yes(getenv("RC_NOCOLOR")) && getenv("NO_COLOR") == ""
+	}
+	return s
+}
+
+func yes(v string) bool {
+	switch strings.ToLower(v) {
+	case "yes", "true", "on", "1", "y":
+		return true
+	}
+	return false
+}
+
+const green, yellow, red = "32", "33", "31"
+
+func (s *speaker) mark(colour string) string {
+	switch {
+	case !s.marks:
+		return ""
+	case s.colour:
+		return " \033[1;" + colour + "m*\033[0m "
+	}
+	return " * "
+}
+
+func (s *speaker) info(text string) {
+	if !s.quiet {
+		fmt.Fprintln(s.out, s.mark(green)+clean(text))
+	}
+}
+
+func (s *speaker) warn(err error) {
+	s.lines(s.mark(yellow)+"warning: ", err)
+}
+
+// fail prints the error that ends the program.
+func (s *speaker) fail(err error) {
+	if err != nil && !errors.As(err, new(silent)) {
+		s.lines(s.mark(red), err)
+	}
+}
+
+// lines prints err: several joined errors one by one, each with its hints.
+func (s *speaker) lines(mark string, err error) {
+	head, parts := split(err)
+	if len(parts) == 0 {
+		s.paragraph(mark, err.Error(), hints(err))
+		return
+	}
+	if head != "" {
+		s.paragraph(mark, head, nil)
+		mark = strings.Repeat(" ", len(" * ")) + " "
+	}
+	for _, part := range parts {
+		s.lines(mark, part)
+	}
+}
+
+func (s *speaker) paragraph(mark, text string, hints []string) {
+	fmt.Fprintln(s.err, mark+clean(text))
+	for _, hint := range hints {
+		fmt.Fprintln(s.err, "     hint: "+clean(hint))
+	}
+}
+
+// split finds joined errors inside err and the words that stand before them.
+func split(err error) (head string, parts []error) {
+	text := err.Error()
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		if many, ok := inner.(interface{ Unwrap() []error }); ok && errors.Join(many.Unwrap()...).Error() == inner.Error() {
+			return strings.TrimSuffix(strings.TrimSuffix(text, inner.Error()), " "), many.Unwrap()
+		}
+	}
+	return "", nil
+}
+
+// hints collects the hints of err and of what it wraps, outermost first.
+func hints(err error) []string {
+	var found []string
+	var walk func(error)
+	walk = func(err error) {
+		if h, ok := err.(interface{ HintText() string }); ok && h.HintText() != "" {
+			found = append(found, h.HintText())
+		}
+		switch u := err.(type) {
+		case interface{ Unwrap() error }:
+			if inner := u.Unwrap(); inner != nil {
+				walk(inner)
+			}
+		case interface{ Unwrap() []error }:
+			for _, inner := range u.Unwrap() {
+				walk(inner)
+			}
+		}
+	}
+	walk(err)
+	return found
+}
+
+// transient shows text on a line that the next output replaces.
+func (s *speaker) transient(text string) {
+	if s.live {
+		fmt.Fprint(s.out, "\r\033[K")
+		if text != "" {
+			fmt.Fprint(s.out, s.mark(green)+clean(text))
+		}
+	}
+}
+
+// clean keeps control characters, which may come from a guest or a file, off
+// the terminal.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
+// silent is an exit status whose reason was printed already.
+type silent int
+
+func (s silent) Error() string   { return fmt.Sprintf("exit status %d", int(s)) }
+func (s silent) ExitStatus() int { return int(s) }

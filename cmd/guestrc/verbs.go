@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/pflag"
+)
+
+// verb is one row of the table that help, completion, the man page's test and
+// dispatch all read.
+type verb struct {
+	name   string
+	args   string // as the synopsis shows them
+	short  string // one line for help
+	long   string // the rest of "help VERB"
+	flags  []flag
+	run    func(ctx context.Context, e *env, args []string) error
+	min    int // operands; max < 0: any number
+	max    int
+	guests bool // operands are guests: for completion
+}
+
+type flag struct {
+	name, short string
+	value       string // placeholder; empty for a switch
+	help        string
+}
+
+var (
+	jsonFlag = flag{name: "json", help: "print JSON instead of text"}
+	rootFlag = flag{name: "root", value: "DIR", help: "look below DIR instead of / (also GUESTRC_ROOT)"}
+)
+
+// declare adds the verb's flags, and --root, which every verb takes.
+func (v *verb) declare(fs *pflag.FlagSet) {
+	for _, f := range append(v.flags, rootFlag) {
+		if f.value == "" {
+			fs.BoolP(f.name, f.short, false, f.help)
+		} else {
+			fs.StringP(f.name, f.short, "", f.help)
+		}
+	}
+}
+
+// verbs returns the table, in the order of help. It is a function because help
+// is a row of the table that it prints.
+func verbs() []verb {
+	const oneOrMore, any = "KIND.NAME...", -1
+	return []verb{
+		{name: "start", args: oneOrMore, run: start, min: 1, max: any, guests: true,
+			short: "start guests and wait until each is ready",
+			long:  "A guest that runs already is success. One that is not ready within\nready_timeout keeps running, with a warning."},
+		{name: "stop", args: oneOrMore, run: stop, min: 1, max: any, guests: true,
+			short: "bring guests down, rung by rung, and say which rung did it",
+			long:  "The rungs and their times are the guest's stop_schedule. A guest that is not\nrunning is success."},
+		{name: "restart", args: oneOrMore, run: restart, min: 1, max: any, guests: true,
+			short: "stop, then start"},
+		{name: "reset", args: oneOrMore, run: reset, min: 1, max: any, guests: true,
+			short: "press the reset button of running guests"},
+		{name: "kill", args: oneOrMore, run: kill, min: 1, max: any, guests: true,
+			short: "end guests at once, without asking them",
+			long:  "Works while a stop is under way."},
+		{name: "status", args: oneOrMore, run: status, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
+			short: "tell how guests are",
+			long:  "The exit status is LSB's: 0 running, 1 crashed, 2 dead with something left\nalive, 3 stopped, 4 unknown; of several guests, the highest."},
+		{name: "list", run: list, max: 0, flags: []flag{jsonFlag},
+			short: "show all guests in a table"},
+		{name: "plan", args: oneOrMore, run: plan, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
+			short: "show what a start would run, without running it"},
+		{name: "vars", args: "KIND", run: vars, min: 1, max: 1,
+			flags: []flag{{name: "sample", help: "print them as a conf.d file, all commented out"}},
+			short: "show the variables that a kind's conf.d files may set"},
+		{name: "completion", args: "bash|zsh|fish", run: completion, min: 1, max: 1,
+			short: "print a completion script for a shell"},
+		{name: "version", run: version, max: 0,
+			short: "print the version"},
+		{name: "help", args: "[VERB]", run: help, max: 1,
+			short: "explain a verb"},
+	}
+}
+
+func findVerb(name string) *verb {
+	for _, v := range verbs() {
+		if v.name == name {
+			return &v
+		}
+	}
+	if name == namesVerb {
+		return &verb{name: namesVerb, run: printNames, max: 0}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package confd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// reader reads one guest's files into one environment.
+type reader struct {
+	files  []string
+	parser *syntax.Parser
+	env    *environment
+}
+
+func newReader(preset map[string]string) *reader {
+	return &reader{
+		parser: syntax.NewParser(syntax.Variant(syntax.LangPOSIX), syntax.KeepComments(true)),
+		env:    newEnvironment(preset),
+	}
+}
+
+// read takes in one file: bytes, syntax, meaning, values, in that order. What
+// comes later may rely on what came before.
+func (r *reader) read(name string, src []byte) (err error) {
+	s := &source{name: name, text: src}
+	// The parser has panicked on bad input before, and this program runs as
+	// root over files of many guests: a broken file must not hide the others.
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Pos: Pos{File: name}, Msg: fmt.Sprintf("cannot understand the file: internal error: %v", p),
+				Hint: "this is a bug in guestrc; please report it with the file"}
+		}
+	}()
+	if e := checkBytes(name, src); e != nil {
+		return e
+	}
+	tree, err := r.parse(s)
+	if err != nil {
+		return err
+	}
+	program, err := s.translate(tree)
+	if err != nil {
+		return err
+	}
+	for _, st := range program {
+		if e := r.env.run(st); e != nil {
+			return e
+		}
+	}
+	r.files = append(r.files, name)
+	return nil
+}
+
+// parse gives the syntax tree. A comment ends with its line, but the parser
+// lets a backslash at its end join the next line (v3.14.1): such a backslash
+// is blanked, which moves no position, and the text parsed again.
+func (r *reader) parse(s *source) (*syntax.File, error) {
+	for range 2 {
+		tree, err := r.parser.Parse(bytes.NewReader(s.text), s.name)
+		if err != nil {
+			return nil, s.syntaxError(err)
+		}
+		if !s.blankBackslashes(tree) {
+			return tree, nil
+		}
+	}
+	return nil, &Error{Pos: Pos{s.name, 1, 1}, Msg: "comments that end in a backslash make the file ambiguous",
+		Hint: "take those backslashes out"}
+}
+
+func (r *reader) config() *Config {
+	return &Config{Files: r.files, Values: r.env.values()}
+}
+
+// syntaxError turns the parser's error into ours.
+func (s *source) syntaxError(err error) error {
+	var lang syntax.LangError
+	if errors.As(err, &lang) {
+		return &Error{Pos: s.pos(lang.Pos), Msg: "not POSIX shell: " + lang.Feature, Hint: hintStatic}
+	}
+	var parse syntax.ParseError
+	if errors.As(err, &parse) {
+		e := &Error{Pos: s.pos(parse.Pos), Msg: "shell syntax: " + parse.Text}
+		switch {
+		case strings.HasPrefix(parse.Text, "unclosed here-document"):
+			// The parser quotes its word, which may be part of a password.
+			e.Msg = "shell syntax: unclosed here-document"
+		case strings.Contains(parse.Text, "without closing quote"):
+			e.Hint = "the quote that opens here is never closed"
+		case strings.HasPrefix(parse.Text, "a command can only contain words"):
+			e.Hint = hintQuote
+		}
+		return e
+	}
+	return &Error{Pos: Pos{File: s.name, Line: 1, Col: 1}, Msg: "shell syntax: " + err.Error()}
+}

@@ -1,0 +1,69 @@
+package confd
+
+import (
+	"bytes"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// source is the text of one file. The parser's tree leaves out joined lines
+// ("\" before a newline), so that what decides on meaning looks here.
+type source struct {
+	name string
+	text []byte
+}
+
+// pos places a node. The parser keeps 14 bits of a column and gives 0 beyond.
+func (s *source) pos(p syntax.Pos) Pos {
+	if p.Line() == 0 || p.Col() == 0 {
+		return place(s.name, s.text, min(int(p.Offset()), len(s.text)))
+	}
+	return Pos{s.name, int(p.Line()), int(p.Col())}
+}
+
+// within places byte i of a literal. Where joined lines have moved the bytes
+// it gives the literal's beginning.
+func (s *source) within(lit *syntax.Lit, i int) Pos {
+	start := int(lit.ValuePos.Offset())
+	if !s.has(start, lit.Value) {
+		return s.pos(lit.ValuePos)
+	}
+	return place(s.name, s.text, start+i)
+}
+
+// has reports whether the text at offset is want, byte by byte.
+func (s *source) has(offset int, want string) bool {
+	return offset <= len(s.text) && bytes.HasPrefix(s.text[offset:], []byte(want))
+}
+
+// after returns the byte that follows offset, 0 at the end.
+func (s *source) after(offset int) byte {
+	if offset+1 < len(s.text) {
+		return s.text[offset+1]
+	}
+	return 0
+}
+
+// blankBackslashes replaces the backslash that ends a comment by a space, and
+// reports whether there was one.
+func (s *source) blankBackslashes(tree *syntax.File) (found bool) {
+	blank := func(comments []syntax.Comment) {
+		for _, c := range comments {
+			start := int(c.Hash.Offset())
+			end := bytes.IndexByte(s.text[start:], '\n')
+			if end < 1 || s.text[start+end-1] != '\\' {
+				continue
+			}
+			if !found {
+				s.text = bytes.Clone(s.text) // it is the caller's
+			}
+			found = true
+			s.text[start+end-1] = ' '
+		}
+	}
+	for _, st := range tree.Stmts {
+		blank(st.Comments)
+	}
+	blank(tree.Last)
+	return found
+}

@@ -1,0 +1,192 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/pidfile"
+)
+
+// House is all guests of a host: where their files are and which kinds exist.
+type House struct {
+	Layout Layout
+	Kinds  []Kind
+	Now    func() time.Time
+}
+
+// kind finds the kind of n.
+func (h *House) kind(n Name) (Kind, error) {
+	var known []string
+	for _, k := range h.Kinds {
+		if k.Name() == n.Kind {
+			return k, nil
+		}
+		known = append(known, k.Name())
+	}
+	return nil, &Error{Status: StatusUsage, Msg: fmt.Sprintf("cannot find kind %q of guest %s", n.Kind, n),
+		Hint: "kinds: " + strings.Join(known, ", ")}
+}
+
+// Load reads and checks the conf.d files of n.
+func (h *House) Load(k Kind, n Name) (c *confd.Config, warnings []*confd.Error, err error) {
+	c, err = confd.Load(h.Layout.ConfFiles(n), map[string]string{
+		"RC_SVCNAME": n.String(), "SVCNAME": n.String(), "VM_NAME": n.Instance,
+	})
+	if err == nil {
+		warnings, err = k.Vars().Check(c)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		files := h.Layout.ConfFiles(n)
+		return nil, nil, &Error{Status: StatusNotConfigured, Msg: "cannot find guest " + n.String(), Err: err,
+			Hint: "describe it in " + files[len(files)-1]}
+	case err != nil:
+		return nil, nil, &Error{Status: StatusNotConfigured, Msg: "cannot use the configuration of " + n.String(), Err: err}
+	}
+	return c, warnings, nil
+}
+
+// Configure is Load, then Kind.Configure.
+func (h *House) Configure(ctx context.Context, n Name, p Progress) (Instance, error) {
+	k, err := h.kind(n)
+	if err != nil {
+		return nil, err
+	}
+	c, warnings, err := h.Load(k, n)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		p.Warn(w)
+	}
+	i, err := k.Configure(ctx, h.Layout, n, c)
+	if err != nil {
+		return nil, withStatus(StatusNotConfigured, "cannot use the configuration of "+n.String(), err)
+	}
+	return i, nil
+}
+
+// Check tells whether a start of n would understand its configuration.
+func (h *House) Check(ctx context.Context, n Name) error {
+	_, err := h.Configure(ctx, n, discard{})
+	return err
+}
+
+// recall makes the instance that s tells of; without a memo, the one that the
+// files describe.
+func (h *House) recall(ctx context.Context, n Name, s State, p Progress) (Instance, error) {
+	k, err := h.kind(n)
+	if err != nil {
+		return nil, err
+	}
+	c, _, loadErr := h.Load(k, n)
+	if s.Memo == nil {
+		if loadErr != nil {
+			return nil, loadErr
+		}
+		return k.Configure(ctx, h.Layout, n, c)
+	}
+	i, err := k.Recall(h.Layout, n, s.Memo, c)
+	if err != nil && c != nil { // the new files have a fault that only the kind sees
+		loadErr = err
+		i, err = k.Recall(h.Layout, n, s.Memo, nil)
+	}
+	if loadErr != nil {
+		p.Warn(fmt.Errorf("using what was configured when %s started: %w", n, loadErr))
+	}
+	return i, err
+}
+
+// recorded is recall for those who only look: with a memo, no file is read.
+func (h *House) recorded(ctx context.Context, n Name, s State) (Instance, error) {
+	if s.Memo == nil {
+		return h.recall(ctx, n, s, discard{})
+	}
+	k, err := h.kind(n)
+	if err != nil {
+		return nil, err
+	}
+	return k.Recall(h.Layout, n, s.Memo, nil)
+}
+
+// Names lists all guests that have a conf.d file or a run directory, sorted.
+func (h *House) Names() ([]Name, error) {
+	seen := map[Name]bool{}
+	for _, dir := range []string{h.Layout.ConfDir(), h.Layout.RunBase()} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("cannot list guests: %w", err)
+		}
+		for _, e := range entries {
+			n, err := ParseName(filepath.Base(e.Name()))
+			if err != nil {
+				continue
+			}
+			if _, err := h.kind(n); err == nil {
+				seen[n] = true
+			}
+		}
+	}
+	names := make([]Name, 0, len(seen))
+	for n := range seen {
+		names = append(names, n)
+	}
+	slices.SortFunc(names, func(a, b Name) int { return strings.Compare(a.String(), b.String()) })
+	return names, nil
+}
+
+// claims collects what the other running guests have to themselves.
+func (h *House) claims(but Name) ([]Claim, error) {
+	entries, err := os.ReadDir(h.Layout.RunBase())
+	if err != nil {
+		return nil, fmt.Errorf("cannot list running guests: %w", err)
+	}
+	var claims []Claim
+	for _, e := range entries {
+		n, err := ParseName(e.Name())
+		if err != nil || n == but {
+			continue
+		}
+		if c, ok := h.claim(n); ok {
+			claims = append(claims, c)
+		}
+	}
+	return claims, nil
+}
+
+// claim is what n has to itself if its process still runs. A record that
+// cannot be read claims nothing: QEMU's own image locks stand behind it.
+func (h *House) claim(n Name) (Claim, bool) {
+	dir, err := pidfile.OpenDir(h.Layout.RunDir(n), false)
+	if err != nil {
+		return Claim{}, false
+	}
+	defer dir.Close()
+	s, err := load(dir)
+	if err != nil || s.Process == nil {
+		return Claim{}, false
+	}
+	p, err := pidfile.Recall(*s.Process)
+	if err != nil {
+		return Claim{}, false
+	}
+	defer p.Close()
+	return s.Claim, true
+}
+
+// withStatus wraps err unless it carries an exit status of its own.
+func withStatus(status int, msg string, err error) error {
+	var s interface{ ExitStatus() int }
+	if err == nil || errors.As(err, &s) {
+		return err
+	}
+	return &Error{Status: status, Msg: msg, Err: err}
+}

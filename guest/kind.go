@@ -1,0 +1,115 @@
+package guest
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"time"
+
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/shutdown"
+)
+
+// Kind is a sort of guest, such as "qemu". Its methods are pure: they look at
+// configuration and record, never at processes.
+type Kind interface {
+	Name() string
+	Vars() confd.Table
+	// Configure understands the files of one guest.
+	Configure(ctx context.Context, l Layout, n Name, c *confd.Config) (Instance, error)
+	// Recall makes the instance that is running from the memo it left when it
+	// started, with the stop policy of c where c is not nil: files may have
+	// been edited, broken or deleted while the guest ran.
+	Recall(l Layout, n Name, memo json.RawMessage, c *confd.Config) (Instance, error)
+}
+
+// Instance is one guest as configured or as recalled.
+type Instance interface {
+	Plan() Plan
+	// Memo is what Recall needs; it holds no secret.
+	Memo() (json.RawMessage, error)
+	Claim() Claim
+
+	// Preflight holds the configuration against the host and against what the
+	// other running guests claim. It changes nothing.
+	Preflight(ctx context.Context, others []Claim) error
+	// Start creates the process, which inherits lease, and returns once it
+	// exists; nothing of it is left when Start fails.
+	Start(ctx context.Context, lease *os.File) (*pidfile.Process, error)
+	// Settle brings a new process to the point where its guest runs, and does
+	// no harm to one that is there already: an adopted process may have lost
+	// its starter at any point.
+	Settle(ctx context.Context, p *pidfile.Process) error
+	// Ready returns nil once the guest is ready in the configured sense.
+	Ready(ctx context.Context, p *pidfile.Process) error
+
+	// Expect is what a process must show to be this guest's.
+	Expect() pidfile.Expect
+	// Inspect asks a running guest how it is, briefly.
+	Inspect(ctx context.Context, p *pidfile.Process) Condition
+	// Target is what a stop acts on; it wakes the guest first if need be.
+	Target(p *pidfile.Process) Target
+	// Reset restarts the guest's machine at once, as its reset button does.
+	Reset(ctx context.Context, p *pidfile.Process) error
+	// Leftovers names what an ended process failed to clean up: proof that it
+	// did not end in order.
+	Leftovers() []string
+	// Sweep removes leftovers. It is called only when the process is gone.
+	Sweep(ctx context.Context) error
+}
+
+// Target is a shutdown.Target that prepares itself and knows afterwards why it
+// ended.
+type Target interface {
+	shutdown.Target
+	// Wake makes a guest that cannot react able to: paused, suspended, stopped.
+	Wake(ctx context.Context, note func(string))
+	// Cause is why the process ended, as far as it was seen: "guest-shutdown".
+	Cause() string
+}
+
+// Plan is what a start would do, for people and for --json.
+type Plan struct {
+	Guest    string            `json:"guest"`
+	Files    []string          `json:"files"` // conf.d files read
+	Argv     []string          `json:"argv"`
+	Notes    []string          `json:"notes,omitempty"` // what the argv does not show
+	Schedule shutdown.Schedule `json:"-"`
+	Stop     string            `json:"stop_schedule"`
+	Ready    string            `json:"ready"`
+	Patience time.Duration     `json:"-"`                // ready_timeout
+	Detail   any               `json:"detail,omitempty"` // the kind's own
+}
+
+// Claim is what a running guest has to itself.
+type Claim struct {
+	Guest string   `json:"guest"`
+	Disks []DevIno `json:"disks,omitempty"`
+	MACs  []string `json:"macs,omitempty"`
+	Ports []string `json:"ports,omitempty"` // "tcp:127.0.0.1:5901"
+	Taps  []string `json:"taps,omitempty"`
+}
+
+// DevIno names a file or block device whatever its path: st_dev and st_ino, or
+// for a device node 0 and st_rdev (stat(2)).
+type DevIno struct {
+	Dev, Ino uint64
+	Path     string // as configured, for messages
+}
+
+// Condition is how a running guest is.
+type Condition struct {
+	State string `json:"state"`         // "running", "paused", … ; "unknown" when it did not answer
+	Why   string `json:"why,omitempty"` // for unknown: what is in the way
+}
+
+// Progress is told what goes on; cmd turns it into words and notifications.
+type Progress interface {
+	Say(text string)
+	Warn(err error)
+	// Started: the guest's process runs and is on record, and gets patience to
+	// become ready; not fresh: it ran before.
+	Started(pid int, fresh bool, patience time.Duration)
+	Rung(shutdown.Event) // during a stop
+}

@@ -1,0 +1,121 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/guestrc/guestrc/pidfile"
+)
+
+// The states that Status.State tells.
+const (
+	Running  = "running"  // State of the guest itself: Condition
+	Starting = "starting" // its process exists, its start is not complete
+	Stopped  = "stopped"
+	Crashed  = "crashed" // its process ended without a stop and left its traces
+	Unknown  = "unknown" // what is there does not fit together
+)
+
+// Status is what is known of one guest. Its JSON form is stable: fields are
+// added, never renamed.
+type Status struct {
+	Guest     string      `json:"guest"`
+	State     string      `json:"state"`
+	Code      int         `json:"code"` // LSB exit status of status
+	PID       int         `json:"pid,omitempty"`
+	StartedAt time.Time   `json:"started_at,omitzero"`
+	ReadyAt   time.Time   `json:"ready_at,omitzero"`
+	Condition *Condition  `json:"condition,omitempty"` // of a running guest
+	Schedule  string      `json:"stop_schedule,omitempty"`
+	LastStop  *StopRecord `json:"last_stop,omitempty"`
+	Message   string      `json:"message,omitempty"` // why the state is what it is
+}
+
+// look opens the run directory without a lock and reads the record. Where
+// there is no directory, nothing ever ran: dir is nil.
+func (h *House) look(n Name) (*os.File, State, error) {
+	dir, err := pidfile.OpenDir(h.Layout.RunDir(n), false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, State{}, nil
+	}
+	if err != nil {
+		return nil, State{}, refusal("cannot open the run directory of "+n.String(), err)
+	}
+	s, err := load(dir)
+	if err != nil {
+		dir.Close()
+		return nil, State{}, &Error{Status: StatusRefused, Msg: "cannot trust the record of " + n.String(), Err: err}
+	}
+	return dir, s, nil
+}
+
+// Status tells how n is. deep also asks the guest's own monitor. It takes no
+// lock and changes nothing. A guest that nothing describes is an error.
+func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
+	dir, s, err := h.look(n)
+	if err != nil {
+		return Status{Guest: n.String(), State: Unknown, Code: StateUnknown, Message: err.Error()}, nil
+	}
+	if dir == nil {
+		_, err := h.exists(n)
+		return Status{Guest: n.String(), State: Stopped, Code: StateStopped}, err
+	}
+	defer dir.Close()
+	st := Status{Guest: n.String(), StartedAt: s.StartedAt, ReadyAt: s.ReadyAt, LastStop: s.LastStop}
+	i, err := h.recorded(ctx, n, s)
+	if err != nil {
+		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
+		if s.Process == nil { // nothing ran that could be in doubt
+			return st, err
+		}
+		return st, nil
+	}
+	proc, err := find(dir, s, i)
+	switch {
+	case err != nil:
+		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
+	case proc != nil:
+		defer proc.Close()
+		st.running(ctx, s, i, proc, deep)
+	default:
+		st.ended(dir, s, i)
+	}
+	return st, nil
+}
+
+func (st *Status) running(ctx context.Context, s State, i Instance, proc *pidfile.Process, deep bool) {
+	st.State, st.Code, st.PID, st.Schedule = Running, StateRunning, proc.Pid(), i.Plan().Stop
+	if s.Phase != PhaseRunning {
+		st.State, st.Message = Starting, "its start is under way, or was interrupted"
+	}
+	if deep {
+		c := i.Inspect(ctx, proc)
+		st.Condition = &c
+	}
+}
+
+// ended tells apart a guest that was stopped, one that ended by itself in
+// order, and one whose process died.
+func (st *Status) ended(dir *os.File, s State, i Instance) {
+	boot, _ := pidfile.BootID() // unknown: the leftovers decide
+	left := i.Leftovers()
+	held, err := pidfile.LeaseHeld(dir)
+	switch {
+	case err == nil && held:
+		st.State, st.Code = Crashed, StateLocked
+		st.Message = "its process is gone, but something that it started lives on"
+	case s.Phase == PhaseStopped || s.Phase == "":
+		st.State, st.Code = Stopped, StateStopped
+	case s.BootID != boot:
+		st.State, st.Code, st.Message = Stopped, StateStopped, "the host was restarted while it ran"
+	case len(left) > 0:
+		st.State, st.Code = Crashed, StateCrashed
+		st.Message = fmt.Sprintf("its process died and left %s", left[0])
+	default:
+		st.State, st.Code, st.Message = Stopped, StateStopped, "it ended by itself"
+	}
+}

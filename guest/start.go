@@ -1,0 +1,211 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/guestrc/guestrc/pidfile"
+)
+
+// endPatience bounds the wait for a process that was sent SIGKILL because its
+// start failed half-way.
+const endPatience = 10 * time.Second
+
+// Start starts n and returns once it is ready. A guest that runs already is
+// success. One that is not ready within its time is a warning: it runs, and
+// slow is not broken.
+func (h *House) Start(ctx context.Context, n Name, p Progress) error {
+	i, proc, fresh, err := h.bringUp(ctx, n, p)
+	if err != nil {
+		return err
+	}
+	defer proc.Close()
+	p.Started(proc.Pid(), fresh, i.Plan().Patience)
+	if !fresh && h.isReady(n) {
+		return nil
+	}
+	err = i.Ready(ctx, proc)
+	switch {
+	case err == nil:
+	case proc.Ended():
+		err = &Error{Status: StatusFailed, Msg: fmt.Sprintf("cannot start %s: it ended before it was ready", n), Err: err,
+			Hint: "see " + h.Layout.LogFile(n)}
+		return errors.Join(err, h.forget(ctx, n, i, proc))
+	case ctx.Err() != nil:
+		return fmt.Errorf("cannot wait until %s is ready: %w", n, ctx.Err())
+	default:
+		p.Warn(fmt.Errorf("%s runs, but was not ready in time: %w", n, err))
+		return nil
+	}
+	return h.markReady(ctx, n, proc)
+}
+
+// isReady looks whether an earlier start saw the guest become ready.
+func (h *House) isReady(n Name) bool {
+	dir, s, err := h.look(n)
+	if err != nil || dir == nil {
+		return false
+	}
+	dir.Close()
+	return !s.ReadyAt.IsZero()
+}
+
+// forget clears what a guest left that ended before it was ready, unless
+// another start came in between.
+func (h *House) forget(ctx context.Context, n Name, i Instance, proc *pidfile.Process) error {
+	g, err := h.open(context.WithoutCancel(ctx), n, lockPatience)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if g.state.Process == nil || *g.state.Process != proc.Identity() {
+		return nil
+	}
+	return g.clear(ctx, i, nil)
+}
+
+// bringUp is the part of a start under the lock: afterwards the process runs
+// and is on record. The lock is not held while the guest boots, so that it can
+// be stopped meanwhile.
+func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ *pidfile.Process, fresh bool, err error) {
+	i, err := h.Configure(ctx, n, p)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	g, err := h.open(ctx, n, lockPatience)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	defer func() { err = errors.Join(err, g.close()) }()
+
+	running, err := g.find(i)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if running != nil {
+		fresh, err := h.adopt(ctx, g, i, running, p)
+		return i, running, fresh, err
+	}
+	others, err := h.claims(n)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if err := i.Preflight(ctx, others); err != nil {
+		return nil, nil, false, withStatus(StatusNotConfigured, "cannot start "+n.String(), err)
+	}
+	if g.state.Phase == PhaseRunning || g.state.Phase == PhaseStarting {
+		p.Say("the previous run ended without a stop; clearing what it left")
+	}
+	if err := i.Sweep(ctx); err != nil {
+		return nil, nil, false, fmt.Errorf("cannot clear what the previous run of %s left: %w", n, err)
+	}
+	proc, err := g.spawn(ctx, i, h.Now)
+	if err != nil {
+		return nil, nil, false, withStatus(StatusFailed, "cannot start "+n.String(), err)
+	}
+	return i, proc, true, nil
+}
+
+// adopt takes over a process that runs already: usually nothing is left to do,
+// but its starter may have been killed at any point.
+func (h *House) adopt(ctx context.Context, g *handle, i Instance, proc *pidfile.Process, p Progress) (fresh bool, err error) {
+	defer func() {
+		if err != nil {
+			proc.Close()
+		}
+	}()
+	if g.state.Phase == PhaseRunning && g.state.Process != nil && g.state.Process.Pid == proc.Pid() {
+		return false, nil
+	}
+	p.Say(fmt.Sprintf("%s runs (pid %d), but its start was never completed; completing it", g.name, proc.Pid()))
+	if err := i.Settle(ctx, proc); err != nil {
+		return false, withStatus(StatusFailed, "cannot complete the start of "+g.name.String(), err)
+	}
+	return true, g.record(i, proc, h.Now())
+}
+
+// spawn writes the intent, creates the process and records it. When anything
+// fails, the process is ended and its traces removed.
+func (g *handle) spawn(ctx context.Context, i Instance, now func() time.Time) (*pidfile.Process, error) {
+	lease, held, err := pidfile.OpenLease(g.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Close()
+	if held {
+		return nil, &Error{Status: StatusRefused, Msg: "cannot start " + g.name.String() + ": a process of its previous run still lives",
+			Hint: "fuser -v " + lease.Name()}
+	}
+	memo, err := i.Memo()
+	if err != nil {
+		return nil, err
+	}
+	boot, err := pidfile.BootID()
+	if err != nil {
+		return nil, err
+	}
+	lastStop := g.state.LastStop
+	err = g.save(func(s *State) {
+		*s = State{Phase: PhaseStarting, BootID: boot, StartedAt: now(), Memo: memo, LastStop: lastStop}
+	})
+	if err != nil {
+		return nil, err
+	}
+	proc, err := i.Start(ctx, lease)
+	if err == nil {
+		if err = i.Settle(ctx, proc); err == nil {
+			err = g.record(i, proc, now())
+		}
+		if err != nil {
+			err = errors.Join(err, end(ctx, proc))
+		}
+	}
+	if err != nil {
+		cleared := g.save(func(s *State) { *s = State{Phase: PhaseStopped, BootID: boot, LastStop: lastStop} })
+		return nil, errors.Join(err, i.Sweep(context.WithoutCancel(ctx)), cleared)
+	}
+	return proc, nil
+}
+
+func (g *handle) record(i Instance, proc *pidfile.Process, now time.Time) error {
+	memo, err := i.Memo()
+	if err != nil {
+		return err
+	}
+	identity := proc.Identity()
+	return g.save(func(s *State) {
+		s.Phase, s.BootID, s.Process = PhaseRunning, identity.BootID, &identity
+		s.StartedAt, s.Claim, s.Memo = now, i.Claim(), memo
+	})
+}
+
+// end kills a process whose start failed; it was ours from its first breath.
+func end(ctx context.Context, proc *pidfile.Process) error {
+	defer proc.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endPatience)
+	defer cancel()
+	if err := proc.Signal(unix.SIGKILL); err != nil && !errors.Is(err, pidfile.ErrGone) {
+		return fmt.Errorf("cannot end the half-started process %d: %w", proc.Pid(), err)
+	}
+	if err := proc.Wait(ctx); err != nil {
+		return fmt.Errorf("cannot see the half-started process %d end: %w", proc.Pid(), err)
+	}
+	return nil
+}
+
+// markReady notes when the guest became ready, unless it was stopped meanwhile.
+func (h *House) markReady(ctx context.Context, n Name, proc *pidfile.Process) error {
+	g, err := h.open(ctx, n, lockPatience)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if g.state.Process == nil || *g.state.Process != proc.Identity() || !g.state.ReadyAt.IsZero() {
+		return nil
+	}
+	return g.save(func(s *State) { s.ReadyAt = h.Now() })
+}

@@ -1,0 +1,86 @@
+package guest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/shutdown"
+)
+
+// The phases of a state record.
+const (
+	PhaseStarting = "starting" // a start began; a process may or may not exist
+	PhaseRunning  = "running"  // Process was identified
+	PhaseStopped  = "stopped"  // the last stop completed
+)
+
+// stateVersion grows when a reader of the old form would misunderstand.
+const stateVersion = 1
+
+// stateMax bounds what is read back, in bytes.
+const stateMax = 1 << 20
+
+// State is the record state.json. It is always replaced as a whole.
+type State struct {
+	Version   int               `json:"version"`
+	Phase     string            `json:"phase"`
+	BootID    string            `json:"boot_id"`
+	Process   *pidfile.Identity `json:"process,omitempty"`
+	StartedAt time.Time         `json:"started_at,omitzero"`
+	ReadyAt   time.Time         `json:"ready_at,omitzero"`
+	Claim     Claim             `json:"claim,omitzero"`
+	Memo      json.RawMessage   `json:"memo,omitempty"`
+	LastStop  *StopRecord       `json:"last_stop,omitempty"`
+}
+
+// StopRecord is how the guest ended last.
+type StopRecord struct {
+	At    time.Time       `json:"at"`
+	Text  string          `json:"text"` // "down in 12.3 s by acpi"
+	Cause string          `json:"cause,omitempty"`
+	Stop  shutdown.Record `json:"stop"`
+}
+
+const stateName = "state.json"
+
+// load reads the record in dir; a missing one is the zero State.
+func load(dir *os.File) (State, error) {
+	var s State
+	fd, err := unix.Openat(int(dir.Fd()), stateName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("cannot open %s/%s: %w", dir.Name(), stateName, err)
+	}
+	f := os.NewFile(uintptr(fd), stateName)
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, stateMax))
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err == nil && s.Version != stateVersion {
+		err = fmt.Errorf("version %d, this program knows %d", s.Version, stateVersion)
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("cannot read %s/%s: %w", dir.Name(), stateName, err)
+	}
+	return s, nil
+}
+
+func save(dir *os.File, s State) error {
+	s.Version = stateVersion
+	data, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return fmt.Errorf("cannot encode the state record: %w", err)
+	}
+	return pidfile.WriteFile(dir, stateName, append(data, '\n'), 0o644)
+}

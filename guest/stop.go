@@ -1,0 +1,172 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/shutdown"
+)
+
+// Stop brings n down by its schedule. The result is nil when there was nothing
+// to stop. An error with a result means that the guest still runs, or that its
+// traces could not be removed.
+func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, err error) {
+	return h.stop(ctx, n, nil, p)
+}
+
+// Kill ends n at once with SIGKILL, whatever else is under way: it takes no
+// lock before the signal.
+func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, error) {
+	_, proc, err := h.peek(ctx, n, p)
+	if err != nil {
+		return nil, err
+	}
+	if proc != nil {
+		err := proc.Signal(unix.SIGKILL)
+		proc.Close()
+		if err != nil && !errors.Is(err, pidfile.ErrGone) {
+			return nil, withStatus(StatusFailed, "cannot kill "+n.String(), err)
+		}
+	}
+	return h.stop(ctx, n, shutdown.Schedule{{Verb: "KILL", Wait: endPatience}}, p)
+}
+
+// Reset presses the guest's reset button.
+func (h *House) Reset(ctx context.Context, n Name, p Progress) error {
+	i, proc, err := h.peek(ctx, n, p)
+	if err != nil {
+		return err
+	}
+	if proc == nil {
+		return &Error{Status: StatusNotRunning, Msg: "cannot reset " + n.String() + ": it is not running"}
+	}
+	defer proc.Close()
+	return withStatus(StatusFailed, "cannot reset "+n.String(), i.Reset(ctx, proc))
+}
+
+// peek finds the process without a lock and without changing anything.
+func (h *House) peek(ctx context.Context, n Name, p Progress) (Instance, *pidfile.Process, error) {
+	dir, s, err := h.look(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	if dir != nil {
+		defer dir.Close()
+	}
+	i, err := h.recall(ctx, n, s, p)
+	if err != nil || dir == nil {
+		return i, nil, err
+	}
+	proc, err := find(dir, s, i)
+	return i, proc, err
+}
+
+// stop runs schedule, or the instance's own when it is nil, under the lock.
+func (h *House) stop(ctx context.Context, n Name, schedule shutdown.Schedule, p Progress) (_ *StopRecord, err error) {
+	if exists, err := h.exists(n); err != nil || !exists {
+		return nil, err
+	}
+	g, err := h.open(ctx, n, h.patience(ctx, n))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, g.close()) }()
+	i, err := h.recall(ctx, n, g.state, p)
+	if err != nil {
+		return nil, err
+	}
+	proc, err := g.find(i)
+	if err != nil {
+		return nil, err
+	}
+	if proc == nil {
+		return nil, g.clear(ctx, i, nil)
+	}
+	defer proc.Close()
+	target := i.Target(proc)
+	if schedule == nil {
+		schedule = i.Plan().Schedule
+		target.Wake(ctx, func(note string) { p.Say(note) })
+	}
+	record, err := shutdown.Run(ctx, schedule, target, p.Rung)
+	result := &StopRecord{At: h.Now(), Text: record.String(), Cause: target.Cause(), Stop: record}
+	if err != nil {
+		return result, fmt.Errorf("cannot complete the stop of %s: %w", n, err)
+	}
+	if !record.Down {
+		return result, &Error{Status: StatusFailed, Msg: fmt.Sprintf("cannot stop %s: %s", n, record),
+			Hint: "guestrc kill " + n.String()}
+	}
+	return result, g.clear(ctx, i, result)
+}
+
+// exists tells whether n is known here at all: one that is not is an error,
+// one that never ran is stopped.
+func (h *House) exists(n Name) (bool, error) {
+	dir, err := pidfile.OpenDir(h.Layout.RunDir(n), false)
+	if err == nil {
+		return true, dir.Close()
+	}
+	k, kindErr := h.kind(n)
+	if kindErr != nil {
+		return false, kindErr
+	}
+	_, _, err = h.Load(k, n)
+	var e *Error
+	if errors.As(err, &e) && e.Hint == "" {
+		err = nil // configured badly, but never started
+	}
+	return false, err
+}
+
+// clear removes what the ended process left and notes the stop.
+func (g *handle) clear(ctx context.Context, i Instance, result *StopRecord) error {
+	ctx = context.WithoutCancel(ctx) // the guest is gone: cleaning up is due even when the caller gave up
+	if err := i.Sweep(ctx); err != nil {
+		return fmt.Errorf("cannot remove what %s left: %w", g.name, err)
+	}
+	if result == nil && (g.state.Phase == PhaseStopped || g.state.Phase == "") {
+		return nil
+	}
+	return g.save(func(s *State) {
+		last := s.LastStop
+		if result != nil {
+			last = result
+		}
+		*s = State{Phase: PhaseStopped, BootID: s.BootID, LastStop: last}
+	})
+}
+
+// patience is how long a stop waits for the lock: another stop may hold it for
+// the guest's whole schedule.
+func (h *House) patience(ctx context.Context, n Name) time.Duration {
+	dir, s, err := h.look(n)
+	if err != nil {
+		return lockPatience
+	}
+	if dir != nil {
+		dir.Close()
+	}
+	i, err := h.recall(ctx, n, s, discard{})
+	if err != nil {
+		return lockPatience
+	}
+	total := i.Plan().Schedule.Total()
+	if total > 24*time.Hour {
+		total = 24 * time.Hour
+	}
+	return lockPatience + total
+}
+
+// discard is a Progress that tells nobody.
+type discard struct{}
+
+func (discard) Say(string)                       {}
+func (discard) Warn(error)                       {}
+func (discard) Started(int, bool, time.Duration) {}
+func (discard) Rung(shutdown.Event)              {}

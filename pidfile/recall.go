@@ -1,0 +1,127 @@
+package pidfile
+
+import (
+	"errors"
+	"fmt"
+)
+
+// recorded finds the record's process and holds the pidfile against it. A
+// pidfile that is missing or suspect does not matter here: the record names the
+// process without it, and whoever tampered with the file must not thereby keep
+// the guest from being stopped.
+func (s *search) recorded(rec *Identity) (*Process, How, error) {
+	p, how, err := s.recall(rec)
+	if p == nil || err != nil {
+		return nil, "", err
+	}
+	err = s.agree(p, how, rec)
+	if p.Ended() {
+		return nil, "", p.Close()
+	}
+	if err != nil {
+		return nil, "", errors.Join(err, p.Close())
+	}
+	return p, how, nil
+}
+
+// recall opens the process that the record names, nil when it has ended.
+func (s *search) recall(rec *Identity) (*Process, How, error) {
+	if rec == nil {
+		return nil, "", nil
+	}
+	boot, err := BootID()
+	if err != nil || rec.BootID != boot {
+		return nil, "", err
+	}
+	p, how, err := s.k.reopen(rec)
+	var damaged *damagedError
+	switch {
+	case errors.As(err, &damaged):
+		s.reasons = append(s.reasons, err.Error())
+		return nil, "", nil
+	case errors.Is(err, ErrGone):
+		return nil, "", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("cannot look for process %d: %w", rec.Pid, err)
+	}
+	return p, how, nil
+}
+
+// damagedError says that a record contradicts itself.
+type damagedError struct{ err error }
+
+func (e *damagedError) Error() string { return "the state record is damaged: " + e.err.Error() }
+
+// reopen opens the process of a record of this boot by the best name that both
+// record and kernel have.
+func (k kernel) reopen(rec *Identity) (*Process, How, error) {
+	if err := rec.check(); err != nil {
+		return nil, "", &damagedError{err}
+	}
+	if rec.Handle != "" {
+		p, err := k.reopenHandle(rec)
+		if !errors.Is(err, errUnsupported) {
+			return p, ByHandle, err
+		}
+	}
+	fd, err := k.open(rec.Pid)
+	if err != nil {
+		return nil, "", err
+	}
+	p := k.hold(fd, *rec)
+	how := ByStart
+	if inode := k.inode(fd); rec.Inode == 0 || inode == 0 {
+		_, err = p.stat()
+	} else if how = ByInode; inode != rec.Inode {
+		err = ErrGone
+	}
+	if err != nil {
+		return nil, "", errors.Join(err, p.Close())
+	}
+	return p, how, nil
+}
+
+// reopenHandle makes sure that the handle and the number beside it in the
+// record mean one process: everything else here goes by the number.
+func (k kernel) reopenHandle(rec *Identity) (*Process, error) {
+	fd, err := k.openHandle(rec.Handle)
+	if err != nil {
+		return nil, err
+	}
+	p := k.hold(fd, *rec)
+	pid, err := k.pid(fd)
+	if err == nil && pid != rec.Pid {
+		err = &damagedError{fmt.Errorf("its handle belongs to process %d, its number is %d", pid, rec.Pid)}
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// agree holds what else is known against the record's process.
+func (s *search) agree(p *Process, how How, rec *Identity) error {
+	pid, held, err := Holder(s.dir, PidFile)
+	var suspect *SuspectError
+	switch {
+	case held && pid != rec.Pid:
+		return s.doubt(fmt.Sprintf("the state record names process %d, which is alive", rec.Pid), lockedBy(pid))
+	case err != nil && !errors.As(err, &suspect):
+		return err
+	case how == ByStart && !held:
+		return s.confirm(rec)
+	}
+	return nil
+}
+
+// confirm wants one more fact where only number and start time agree: with few
+// numbers to give out, the kernel can reuse one within a clock tick (10 ms).
+func (s *search) confirm(rec *Identity) error {
+	now := Identity{}
+	now.Exe, now.ExeDev, now.ExeIno = exeOf(rec.Pid)
+	if now.sameExe(rec) || s.want.mismatch(rec.Pid) == "" {
+		return nil
+	}
+	return s.doubt(fmt.Sprintf("process %d has the number and start time of the state record, but runs %s instead of %s",
+		rec.Pid, orUnknown(now.Exe), orUnknown(rec.Exe)))
+}

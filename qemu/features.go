@@ -1,0 +1,137 @@
+package qemu
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// probeTime bounds "qemu-system-ARCH -help", which takes 20 ms.
+const probeTime = 10 * time.Second
+
+// probed is one program's answer, and which program gave it: an upgrade
+// changes the inode or the time, and asks anew.
+type probed struct {
+	Path     string   `json:"path"`
+	Dev      uint64   `json:"dev"`
+	Ino      uint64   `json:"ino"`
+	MTime    int64    `json:"mtime"` // ns since the epoch
+	CTime    int64    `json:"ctime"`
+	Size     int64    `json:"size"`
+	Features Features `json:"features"`
+}
+
+// probeFeatures asks a QEMU program what it understands, once: the answer is
+// kept in cacheDir. A cache that cannot be read or written costs time only.
+func probeFeatures(ctx context.Context, cacheDir, path string) (Features, error) {
+	want, err := identify(path)
+	if err != nil {
+		return Features{}, err
+	}
+	file := filepath.Join(cacheDir, fmt.Sprintf("qemu-%x.json", sha256.Sum256([]byte(path))))
+	if known, ok := readProbed(file); ok {
+		want.Features = known.Features
+		if known == want && known.Features.Version != "" {
+			return known.Features, nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "-help")
+	cmd.Env = baseEnv()
+	cmd.WaitDelay = time.Second
+	help, err := cmd.Output()
+	if err != nil {
+		return Features{}, fmt.Errorf("cannot ask %s what it understands: %w", path, err)
+	}
+	if want.Features, err = parseHelp(string(help)); err != nil {
+		return Features{}, fmt.Errorf("cannot understand %s -help: %w", path, err)
+	}
+	_ = writeProbed(file, want) // the next start asks again
+	return want.Features, nil
+}
+
+func identify(path string) (probed, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return probed{}, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.Mode().IsRegular() {
+		return probed{}, fmt.Errorf("cannot use program %s: not a regular file", path)
+	}
+	return probed{Path: path, Dev: uint64(st.Dev), Ino: st.Ino, MTime: st.Mtim.Nano(), CTime: st.Ctim.Nano(), Size: st.Size}, nil
+}
+
+func readProbed(file string) (probed, bool) {
+	var p probed
+	data, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(data, &p)
+	}
+	return p, err == nil
+}
+
+// writeProbed puts the answer in place at once, so that no reader sees half.
+func writeProbed(file string, p probed) error {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	aside, err := os.CreateTemp(filepath.Dir(file), ".qemu-*")
+	if err != nil {
+		return err
+	}
+	_, err = aside.Write(append(data, '\n'))
+	err = errors.Join(err, aside.Chmod(0o644), aside.Sync(), aside.Close())
+	if err == nil {
+		err = os.Rename(aside.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, unix.Unlink(aside.Name()))
+	}
+	return nil
+}
+
+var (
+	versionLine = regexp.MustCompile(`^QEMU emulator version (\S+)`)
+	helpOption  = regexp.MustCompile(`(?m)^-([a-z0-9-]+)`)
+)
+
+// parseHelp reads QEMU's -help: its first line is -version's, an option starts
+// at the margin, and what belongs to it is indented.
+func parseHelp(help string) (Features, error) {
+	version := versionLine.FindStringSubmatch(help)
+	if version == nil {
+		return Features{}, errors.New("it does not begin with QEMU's version")
+	}
+	f := Features{Version: version[1]}
+	found := helpOption.FindAllStringSubmatchIndex(help, -1)
+	for i, at := range found {
+		end := len(help)
+		if i+1 < len(found) {
+			end = found[i+1][0]
+		}
+		switch help[at[2]:at[3]] {
+		case "runas":
+			f.Runas = true
+		case "run-with":
+			f.RunWithUser = f.RunWithUser || strings.Contains(help[at[0]:end], "user=")
+		}
+	}
+	return f, nil
+}

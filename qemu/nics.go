@@ -1,0 +1,165 @@
+package qemu
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/guest"
+)
+
+var netVar = regexp.MustCompile(`^net([0-9]+)$`)
+
+// maxIfname is the longest name of a network interface (IFNAMSIZ - 1).
+const maxIfname = 15
+
+func (p *planner) networks() {
+	taken := map[string]string{} // MAC → variable
+	for _, n := range p.indices(netVar) {
+		p.network(n, taken)
+	}
+}
+
+func (p *planner) network(n int, taken map[string]string) {
+	id := "net" + strconv.Itoa(n)
+	nic := NIC{Var: id, Type: p.text(id), MAC: p.mac(id, n)}
+	switch {
+	case nic.Type == "bridge" && !p.set(id+"_helper"):
+		p.ownTap(n, &nic)
+	case nic.Type == "bridge":
+		nic.Bridge = p.text(id + "_br")
+		p.spawn = true
+		p.netdev(nic.Type, id, p.options(id+"_", "mac", "device"))
+	case nic.Type == "tap":
+		p.theirTap(&nic)
+	default:
+		p.otherNetdev(&nic)
+	}
+	if other, ok := taken[nic.MAC]; ok {
+		p.fail(id+"_mac", "", "%s is the MAC address of %s too", nic.MAC, other)
+	}
+	taken[nic.MAC] = id
+	p.add("-device", p.text(id+"_device")+",id="+id+",netdev=host"+id+",mac="+nic.MAC)
+	p.m.NICs = append(p.m.NICs, nic)
+}
+
+func (p *planner) netdev(kind, id string, options []option) {
+	p.add("-netdev", kind+","+list(options)+"id=host"+id)
+}
+
+// ownTap puts the interface on a bridge by a tap that the starter makes and
+// hands over: no setuid helper, and no bridge.conf to keep.
+func (p *planner) ownTap(n int, nic *NIC) {
+	id := nic.Var
+	nic.Bridge, nic.Ifname = p.text(id+"_br"), p.text(id+"_ifname")
+	if nic.Ifname == "" {
+		nic.Ifname = tapName(p.m.Name, n)
+	}
+	p.checkIfname(id+"_br", nic.Bridge)
+	p.checkIfname(id+"_ifname", nic.Ifname)
+	fd := p.inherit(Inherit{What: "tap", Bridge: nic.Bridge, Ifname: nic.Ifname})
+	options := p.options(id+"_", "mac", "device", "br", "ifname", "script", "downscript", "vnet_hdr")
+	p.netdev("tap", id, append([]option{{"fd", fd}}, options...))
+}
+
+// theirTap uses an interface that the administrator made, or a script.
+func (p *planner) theirTap(nic *NIC) {
+	id := nic.Var
+	nic.Ifname = p.text(id + "_ifname")
+	scripted := false
+	options := p.options(id+"_", "mac", "device", "script", "downscript")
+	for _, script := range []string{"downscript", "script"} {
+		value := p.text(id + "_" + script)
+		scripted = scripted || value != "no"
+		options = append(options, option{script, value})
+	}
+	if nic.Ifname != "" {
+		p.checkIfname(id+"_ifname", nic.Ifname)
+	} else if !scripted {
+		p.fail(id, id+"_ifname=tap0 for an interface that exists, or "+id+"=bridge", "a tap needs %s_ifname or %s_script", id, id)
+	}
+	p.spawn = p.spawn || scripted
+	p.netdev("tap", id, sortOptions(options))
+	nic.Scripted = scripted
+}
+
+// otherNetdev passes everything on. Of user networking it must know which
+// ports of the host it takes, and whether it runs programs.
+func (p *planner) otherNetdev(nic *NIC) {
+	id := nic.Var
+	options := p.options(id+"_", "mac", "device", "hostfwd")
+	for _, rule := range p.hostfwd(id) {
+		options = append(options, option{"hostfwd", rule})
+		if host, _, ok := parseHostfwd(rule); ok {
+			p.m.Ports = append(p.m.Ports, host)
+		}
+	}
+	if p.set(id+"_smb") || strings.Contains(p.text(id+"_guestfwd"), "cmd:") {
+		p.spawn = true
+	}
+	p.netdev(nic.Type, id, sortOptions(options))
+}
+
+// hostfwd lists the rules, which may be separated by blanks or, as one could
+// write it for qemu-openrc, by ",hostfwd=".
+func (p *planner) hostfwd(id string) []string {
+	text := strings.ReplaceAll(p.text(id+"_hostfwd"), ",hostfwd=", " ")
+	return strings.Fields(text)
+}
+
+var hostfwdRule = regexp.MustCompile(`^(tcp|udp)?:([^:]*):([0-9]+)-[^:]*:([0-9]+)$`)
+
+// parseHostfwd reads [tcp|udp]:[HOST]:PORT-[GUEST]:PORT, as in qemu(1).
+func parseHostfwd(rule string) (host string, guestPort int, ok bool) {
+	m := hostfwdRule.FindStringSubmatch(rule)
+	if m == nil {
+		return "", 0, false
+	}
+	proto, addr := m[1], m[2]
+	if proto == "" {
+		proto = "tcp"
+	}
+	if addr == "" {
+		addr = "0.0.0.0"
+	}
+	guestPort, err := strconv.Atoi(m[4])
+	return proto + ":" + addr + ":" + m[3], guestPort, err == nil
+}
+
+var ifnamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+func (p *planner) checkIfname(variable, name string) {
+	switch {
+	case len(name) > maxIfname:
+		p.fail(variable, "", "%q has %d bytes, and an interface's name at most %d", name, len(name), maxIfname)
+	case !ifnamePattern.MatchString(name) || name == "." || name == "..":
+		p.fail(variable, "letters, digits, _ . and -", "%q cannot be an interface's name", name)
+	}
+}
+
+// mac is the configured address, else qemu-openrc's: 52:54 and the first four
+// bytes of the MD5 of NAME#N.
+func (p *planner) mac(id string, n int) string {
+	if p.set(id + "_mac") {
+		return typed(p.settings, id+"_mac", confd.ParseMAC).String()
+	}
+	sum := md5.Sum([]byte(p.m.Name.Instance + "#" + strconv.Itoa(n)))
+	return net.HardwareAddr{0x52, 0x54, sum[0], sum[1], sum[2], sum[3]}.String()
+}
+
+// tapName is the name of interface n on the host: "qdb-0" for qemu.db, and a
+// hash where that would be too long. Two guests' names are never the same
+// unless the hashes are.
+func tapName(name guest.Name, n int) string {
+	plain := fmt.Sprintf("q%s-%d", name.Instance, n)
+	if len(plain) <= maxIfname {
+		return plain
+	}
+	sum := sha256.Sum256([]byte(name.String()))
+	return fmt.Sprintf("gr%x-%d", sum[:4], n)
+}

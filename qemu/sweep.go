@@ -1,0 +1,79 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/guestrc/guestrc/pidfile"
+)
+
+// Leftovers names the sockets that QEMU removes when it ends in order, and
+// leaves when it is killed.
+func (m *Machine) Leftovers() []string {
+	entries, _ := os.ReadDir(m.Layout.SockDir(m.Name)) // no directory: nothing left
+	var left []string
+	for _, e := range entries {
+		left = append(left, filepath.Join(m.Layout.SockDir(m.Name), e.Name()))
+	}
+	return left
+}
+
+// Sweep removes the sockets and the pidfile of a process that is gone. The
+// socket directory belongs to the guest's user, so nothing in it is followed.
+func (m *Machine) Sweep(ctx context.Context) error {
+	errs := []error{sweepSockets(m.Layout.SockDir(m.Name))}
+	for _, socket := range []string{m.Sockets.Monitor, m.Sockets.Agent, m.Sockets.Console} {
+		if socket != "" && filepath.Dir(socket) != m.Layout.SockDir(m.Name) {
+			errs = append(errs, removeSocket(unix.AT_FDCWD, socket))
+		}
+	}
+	dir, err := pidfile.OpenDir(m.Layout.RunDir(m.Name), false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(errs...)
+	}
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	defer dir.Close()
+	return errors.Join(append(errs, pidfile.Release(dir, filepath.Base(m.Layout.PidFile(m.Name))))...)
+}
+
+func sweepSockets(path string) error {
+	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot open the socket directory: %w", err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return fmt.Errorf("cannot list %s: %w", path, err)
+	}
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, removeSocket(int(dir.Fd()), name))
+	}
+	return errors.Join(errs...)
+}
+
+// removeSocket removes name if it is a socket; anything else was put there by
+// somebody else, and stays.
+func removeSocket(dirfd int, name string) error {
+	var st unix.Stat_t
+	err := unix.Fstatat(dirfd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
+		err = unix.Unlinkat(dirfd, name, 0)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove socket %s: %w", name, err)
+	}
+	return nil
+}

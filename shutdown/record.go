@@ -1,0 +1,108 @@
+package shutdown
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Result is how one rung ended.
+type Result string
+
+// The results of a rung.
+const (
+	Down        Result = "down"        // the target was gone within the rung's time
+	Ignored     Result = "ignored"     // the request was delivered, the time ran out
+	Absent      Result = "absent"      // this way does not exist here
+	Failed      Result = "failed"      // the request could not be delivered
+	Interrupted Result = "interrupted" // the stop itself was cancelled
+)
+
+// Outcome is what one rung did.
+type Outcome struct {
+	Verb   string   `json:"rung"`
+	Result Result   `json:"result"`
+	Notes  []string `json:"notes,omitempty"`
+	Error  string   `json:"error,omitempty"`
+	Took   Duration `json:"seconds"`
+}
+
+// Record is what a stop did. By is empty when the target ended before the
+// first rung, or not at all (Down tells).
+type Record struct {
+	Down   bool      `json:"down"`
+	By     string    `json:"by,omitempty"`
+	Forced bool      `json:"forced"`
+	Took   Duration  `json:"seconds"`
+	Rungs  []Outcome `json:"rungs,omitempty"`
+}
+
+func (r *Record) end(began time.Time, by string, forced bool) {
+	r.Down, r.By, r.Forced, r.Took = true, by, forced, Duration(time.Since(began))
+}
+
+// Duration is written to JSON as seconds with milliseconds.
+type Duration time.Duration
+
+// MarshalJSON writes seconds, such as 12.345.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", time.Duration(d).Seconds()), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var seconds float64
+	if err := json.Unmarshal(b, &seconds); err != nil {
+		return err
+	}
+	*d = Duration(seconds * float64(time.Second))
+	return nil
+}
+
+// String is for people: 85 ms, 2.3 s, 75 s.
+func (d Duration) String() string {
+	t := time.Duration(d)
+	switch {
+	case t < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", t.Milliseconds())
+	case t < 20*time.Second:
+		return fmt.Sprintf("%.1f s", t.Seconds())
+	}
+	return fmt.Sprintf("%.0f s", t.Seconds())
+}
+
+// String tells the whole stop in one line:
+// "down in 12.3 s by acpi (2nd press)",
+// "killed after 75 s: agent absent, acpi ignored".
+func (r Record) String() string {
+	var before []string
+	for _, o := range r.Rungs {
+		if o.Result != Down {
+			before = append(before, o.Verb+" "+string(o.Result))
+		}
+	}
+	why := ""
+	if len(before) > 0 {
+		why = ": " + strings.Join(before, ", ")
+	}
+	switch {
+	case !r.Down:
+		return fmt.Sprintf("still running after %s%s", r.Took, why)
+	case r.By == "":
+		return fmt.Sprintf("down in %s by itself", r.Took)
+	case r.Forced && r.By == "KILL":
+		return fmt.Sprintf("killed after %s%s", r.Took, why)
+	case r.Forced:
+		return fmt.Sprintf("forced down after %s by %s%s%s", r.Took, r.By, r.notes(), why)
+	}
+	return fmt.Sprintf("down in %s by %s%s", r.Took, r.By, r.notes())
+}
+
+// notes are those of the rung that ended it.
+func (r Record) notes() string {
+	if n := len(r.Rungs); n > 0 && len(r.Rungs[n-1].Notes) > 0 {
+		return " (" + strings.Join(r.Rungs[n-1].Notes, "; ") + ")"
+	}
+	return ""
+}

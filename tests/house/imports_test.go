@@ -1,0 +1,81 @@
+package house
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// room says what else of this module a package may know.
+type room struct {
+	knows []string // below the module; "/..." at the end takes in what lies below
+	why   string
+}
+
+// rooms are docs/architecture.md's table, as far as a compiler could check it.
+var rooms = map[string]room{
+	"confd":    {nil, "it knows names, types and defaults of variables, nothing of what a guest does with them"},
+	"pidfile":  {nil, "which process it is must not depend on who asks"},
+	"shutdown": {nil, "it keeps deadlines; how a rung acts is a kind's business"},
+	"guest":    {[]string{"confd", "pidfile", "shutdown"}, "it knows no kind and no init system"},
+	"qemu":     {[]string{"confd", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
+	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
+	"qemu/kvm": {nil, "a question to the kernel"},
+	"initd":    {nil, "an init system's side knows no kind"},
+	"units":    {nil, "an init system's side knows no kind"},
+
+	"cmd/guestrc": {[]string{"confd", "guest", "pidfile", "shutdown", "qemu", "initd", "units"}, "it puts the house together"},
+	"docs/man":    {[]string{"confd", "qemu"}, "it writes the tables of variables into a man page"},
+}
+
+func TestRoomsKnowOnlyTheirOwn(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.below("tests", "bench") {
+			continue // tests may look everywhere
+		}
+		r, ok := rooms[f.dir]
+		if !ok {
+			t.Errorf("%s: package %s has no row in rooms: say there what it may know, and why", f.path, f.dir)
+			continue
+		}
+		for _, imported := range f.imports {
+			inner, ok := strings.CutPrefix(imported, module+"/")
+			if !ok || inner == f.dir || f.test && strings.HasPrefix(inner, "tests/") || slices.ContainsFunc(r.knows, covers(inner)) {
+				continue
+			}
+			t.Errorf("%s: %s imports %s: %s", f.path, f.dir, inner, r.why)
+		}
+	}
+}
+
+func covers(inner string) func(string) bool {
+	return func(known string) bool {
+		if below, ok := strings.CutSuffix(known, "..."); ok {
+			return strings.HasPrefix(inner, below)
+		}
+		return inner == known
+	}
+}
+
+// unwanted are packages that nothing imports.
+var unwanted = map[string]string{
+	"C":             "the binary is static: no cgo",
+	"net/http":      "3 MiB for a program that serves nobody",
+	"text/template": "help and man pages are written by hand",
+	"html/template": "help and man pages are written by hand",
+	"flag":          "flags are GNU flags, by pflag",
+	"log":           "only cmd prints, and it has its own way",
+}
+
+func TestUnwantedPackages(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.harness() {
+			continue
+		}
+		for _, imported := range f.imports {
+			if why, ok := unwanted[imported]; ok {
+				t.Errorf("%s: imports %q: %s", f.path, imported, why)
+			}
+		}
+	}
+}
