@@ -16,3 +16,5 @@ require (
 	github.com/google/go-cmp v0.7.0 // readable differences
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: command-line behaviour as scripts
 )
+
+require golang.org/x/tools v0.38.0 // indirect; txtar, for testscript

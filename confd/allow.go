@@ -1,7 +1,6 @@
 package confd
 
 import (
-	"errors"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -27,7 +26,7 @@ func (s *source) translate(tree *syntax.File) ([]statement, error) {
 		}
 		program = append(program, do)
 	}
-	return program, errors.Join(refused...)
+	return program, join(refused)
 }
 
 func (s *source) statement(st *syntax.Stmt) (statement, *Error) {
@@ -36,7 +35,7 @@ func (s *source) statement(st *syntax.Stmt) (statement, *Error) {
 	case st.Cmd != nil && !ok:
 		return statement{}, s.refuseCommand(st.Cmd)
 	case len(st.Redirs) > 0:
-		return statement{}, s.refuse(st.Redirs[0].OpPos, "a redirection", hintQuote)
+		return statement{}, s.refuse(st.Redirs[0].OpPos, "a redirection or here-document", hintQuote)
 	case st.Negated:
 		return statement{}, s.refuse(st.Position, "a negated command", hintStatic)
 	case st.Background || st.Coprocess || st.Disown:
@@ -126,7 +125,7 @@ func (s *source) defaulting(w *syntax.Word) (assign, *Error) {
 				if err != nil {
 					return assign{}, err
 				}
-				if reserved(ref.name) {
+				if foreign(ref.name) { // whether it is set already cannot be known
 					return assign{}, s.refuseName(pe.Param.ValuePos, ref.name)
 				}
 				set.name, set.pos, set.value = ref.name, s.pos(pe.Param.ValuePos), ref.arg

@@ -30,7 +30,7 @@ func checkBytes(name string, src []byte) *Error {
 			i += n
 			continue
 		}
-		e := Errorf(place(name, src, i), "the control character 0x%02x", c)
+		e := Errorf(place(name, src, i), "the control character 0x%02x is not allowed here", c)
 		switch c {
 		case 0:
 			e.Msg = "a NUL byte, which shells do not agree on"

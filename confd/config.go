@@ -5,7 +5,10 @@
 // variables, and nothing of what a guest does with them.
 package confd
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Pos is a place in a file; Line and Col count from 1, in bytes.
 type Pos struct {
@@ -53,6 +56,14 @@ func (e *Error) Unwrap() error { return e.Err }
 // Errorf makes an Error without a hint.
 func Errorf(p Pos, format string, args ...any) *Error {
 	return &Error{Pos: p, Msg: fmt.Sprintf(format, args...)}
+}
+
+// join is errors.Join that leaves a single error as it is, hint and all.
+func join(errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }
 
 // Value is one variable as the last assignment left it.

@@ -49,26 +49,28 @@ func (e *environment) lookup(name string) (text string, ok bool) {
 
 // run carries out one statement.
 func (e *environment) run(st statement) *Error {
-	if !st.atOnce {
-		for _, a := range st.assigns {
-			text, err := e.value(a)
-			if err != nil {
-				return err
-			}
-			if err := e.assign(a, text); err != nil {
-				return err
-			}
-		}
-		return nil
+	size := 1
+	if st.atOnce {
+		size = len(st.assigns)
 	}
-	texts := make([]string, len(st.assigns))
-	for i, a := range st.assigns {
+	for batch := range slices.Chunk(st.assigns, size) {
+		if err := e.runTogether(batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runTogether expands every value before it assigns the first.
+func (e *environment) runTogether(batch []assign) *Error {
+	texts := make([]string, len(batch))
+	for i, a := range batch {
 		var err *Error
 		if texts[i], err = e.value(a); err != nil {
 			return err
 		}
 	}
-	for i, a := range st.assigns {
+	for i, a := range batch {
 		if err := e.assign(a, texts[i]); err != nil {
 			return err
 		}
@@ -100,7 +102,7 @@ func (e *environment) value(a assign) (string, *Error) {
 	if !e.effective(a) {
 		return "", nil
 	}
-	if len(a.value) == 1 && a.value[0].name == "" && len(a.value[0].text) <= maxValue {
+	if len(a.value) == 1 && a.value[0].ref == nil && len(a.value[0].text) <= maxValue {
 		return a.value[0].text, nil
 	}
 	text, err := e.expand(nil, a.value, a.pos)
@@ -130,11 +132,11 @@ func (e *environment) assign(a assign, text string) *Error {
 // so that a=$a$a$a… costs no more than the value that it may have.
 func (e *environment) expand(dst []byte, w word, pos Pos) ([]byte, *Error) {
 	for _, p := range w {
-		if p.name == "" {
+		if p.ref == nil {
 			dst = append(dst, p.text...)
 		} else {
 			var err *Error
-			if dst, err = e.substitute(dst, p, pos); err != nil {
+			if dst, err = e.substitute(dst, p.ref, pos); err != nil {
 				return nil, err
 			}
 		}
@@ -145,34 +147,34 @@ func (e *environment) expand(dst []byte, w word, pos Pos) ([]byte, *Error) {
 	return dst, nil
 }
 
-// substitute appends what the reference p stands for.
-func (e *environment) substitute(dst []byte, p part, pos Pos) ([]byte, *Error) {
-	text, ok := e.lookup(p.name)
-	if !ok && foreign(p.name) {
-		return nil, &Error{Pos: p.pos, Msg: p.name + " cannot be read here: what it holds depends on who runs guestrc",
+// substitute appends what r stands for.
+func (e *environment) substitute(dst []byte, r *reference, pos Pos) ([]byte, *Error) {
+	text, ok := e.lookup(r.name)
+	if !ok && foreign(r.name) {
+		return nil, &Error{Pos: r.pos, Msg: r.name + " cannot be read here: what it holds depends on who runs guestrc",
 			Hint: "write the value itself"}
 	}
-	switch p.op {
+	switch r.op {
 	case syntax.DefaultUnset:
 		if !ok {
-			return e.expand(dst, p.arg, pos)
+			return e.expand(dst, r.arg, pos)
 		}
 	case syntax.DefaultUnsetOrNull:
 		if text == "" {
-			return e.expand(dst, p.arg, pos)
+			return e.expand(dst, r.arg, pos)
 		}
 	case syntax.AlternateUnset:
 		if !ok {
 			return dst, nil
 		}
-		return e.expand(dst, p.arg, pos)
+		return e.expand(dst, r.arg, pos)
 	case syntax.AlternateUnsetOrNull:
 		if text == "" {
 			return dst, nil
 		}
-		return e.expand(dst, p.arg, pos)
+		return e.expand(dst, r.arg, pos)
 	case syntax.RemSmallPrefix, syntax.RemLargePrefix, syntax.RemSmallSuffix, syntax.RemLargeSuffix:
-		text = p.cut.remove(text, p.op)
+		text = r.cut.remove(text, r.op)
 	}
 	return append(dst, text...), nil
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// maxCPU is the highest CPU number of any Linux kernel (NR_CPUS ≤ 8192).
+// maxCPU is the highest CPU number that a kernel can be built for (8192 of
+// them: NR_CPUS_RANGE_END in arch/x86/Kconfig).
 const maxCPU = 8191
 
 // ParseCPUs reads a list as taskset(1) -c does: numbers, ranges and ranges
@@ -47,14 +48,11 @@ func cpuNumber(s string) (int, bool) {
 }
 
 // ParseMAC reads six bytes in hex with ":" or "-" between them. An address of
-// a group (the first byte is odd, IEEE 802-2014 §8.2.2) and the one that is
-// all zero are refused: no machine may have them.
+// a group (IEEE 802: the lowest bit of the first byte) and the one that is all
+// zero are refused: no machine may have them.
 func ParseMAC(v Value) (net.HardwareAddr, error) {
-	if strings.Contains(v.Text, ".") {
-		return nil, v.not(MAC)
-	}
-	mac, err := net.ParseMAC(v.Text)
-	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || mac.String() == "00:00:00:00:00:00" {
+	mac, err := net.ParseMAC(v.Text) // takes other lengths and forms as well
+	if err != nil || len(v.Text) != len("52:54:00:12:34:56") || mac[0]&1 != 0 || mac.String() == "00:00:00:00:00:00" {
 		return nil, v.not(MAC)
 	}
 	return mac, nil

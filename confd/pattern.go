@@ -21,7 +21,7 @@ func (s *source) pattern(pe *syntax.ParamExp, parts []syntax.WordPart) (pattern,
 	if len(parts) > 0 {
 		lit, ok := parts[0].(*syntax.Lit)
 		if !ok || len(parts) > 1 || strings.Trim(lit.Value, patternChars) != "" || strings.Count(lit.Value, "*") > 1 {
-			return pattern{}, s.refuse(pe.Dollar, "a pattern of more than letters, digits, _.,:@+=/- and one *", hintStatic)
+			return pattern{}, s.refuse(pe.Dollar, "this pattern", "understood are letters, digits, _ . , : @ + = / - and at most one *")
 		}
 		text = lit.Value
 	}

@@ -32,23 +32,27 @@ const (
 // word is text and references in turn; quotes are gone.
 type word []part
 
-// part is a text, or a reference when name is not empty.
+// part is a text, or a reference.
 type part struct {
 	text string
+	ref  *reference
+}
 
-	name string // ${name…}
+// reference is $NAME or ${NAME…}.
+type reference struct {
+	name string
 	pos  Pos
 	op   syntax.ParExpOperator // zero: none
-	arg  word                  // of :- - :+ +
+	arg  word                  // of :- - :+ + := =
 	cut  pattern               // of # ## % %%
 }
 
 // names calls f with every variable that w refers to, evaluated or not.
 func (w word) names(f func(string)) {
 	for _, p := range w {
-		if p.name != "" {
-			f(p.name)
-			p.arg.names(f)
+		if p.ref != nil {
+			f(p.ref.name)
+			p.ref.arg.names(f)
 		}
 	}
 }

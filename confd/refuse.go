@@ -9,9 +9,9 @@ import (
 
 // Hints that serve several refusals.
 const (
-	hintStatic     = "the file is read, not run: write the resulting value, or ${NAME:-default}"
-	hintQuote      = `if it belongs to the value, quote the value: NAME="a b"`
-	hintInnerQuote = "leave out the inner quotes"
+	hintStatic  = "the file is read, not run: write the resulting value, or ${NAME:-default}"
+	hintQuote   = `if it belongs to the value, quote the value: NAME="a b"`
+	hintCommand = `the file is read, not run; if the words belong to a value, quote it: NAME="a b"`
 )
 
 // refuse says that something is not allowed here. Messages never hold text
@@ -51,12 +51,13 @@ func (s *source) refuseCommand(c syntax.Command) *Error {
 	case *syntax.Block:
 		what, hint = "a { } group", "write its lines without the braces"
 	case *syntax.BinaryCmd:
-		what = "a command after " + c.Op.String()
-		if c.Op == syntax.Pipe || c.Op == syntax.PipeAll {
-			hint = hintQuote
-		}
+		return s.refuse(c.OpPos, "the operator "+c.Op.String(), hintCommand)
 	}
 	return s.refuse(c.Pos(), what, hint)
+}
+
+func (s *source) refuseQuote(p syntax.Pos) *Error {
+	return s.refuse(p, "a quote inside quoted braces", "leave out the inner quotes")
 }
 
 // refuseSpaces explains NAME=value word, mostly a value without quotes.
@@ -99,7 +100,7 @@ func (s *source) refuseCall(c *syntax.CallExpr) *Error {
 	case len(c.Args) > 1 && syntax.ValidName(command) && strings.HasPrefix(c.Args[1].Lit(), "="):
 		return s.refuse(at, "a space before =", "write "+command+"=value, without spaces around =")
 	}
-	return s.refuse(at, "a command", hintStatic)
+	return s.refuse(at, "a command", hintCommand)
 }
 
 // refusePart explains why a part of a word is not understood.

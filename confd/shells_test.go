@@ -51,8 +51,10 @@ var anyName = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 func (c shellCase) candidates() []string {
 	var names []string
 	for _, text := range c.files {
-		for _, n := range anyName.FindAllString(strings.ReplaceAll(text, "\\\n", ""), -1) {
-			if _, preset := presets()[n]; preset || !foreign(n) {
+		// A name may go on after a joined line, and a comment never does.
+		text += "\n" + strings.ReplaceAll(text, "\\\n", "")
+		for _, n := range anyName.FindAllString(text, -1) {
+			if _, preset := presets()[n]; preset || !reserved(n) {
 				names = append(names, n)
 			}
 		}

@@ -9,9 +9,8 @@ import (
 
 // ParseSize reads a size and gives bytes. The unit is M unless K, M, G or T
 // says otherwise, in powers of 1024 and any case, with or without B or iB; B
-// alone is bytes. A fraction is allowed ("1.5G"). That is what QEMU's -m takes
-// (qemu-options: "-m [size=]megs"; util/cutils.c, qemu_strtosz_MiB), and a
-// little more.
+// alone is bytes. A fraction is allowed ("1.5G"). All that QEMU's -m takes in
+// decimal (qemu(1)) means the same here.
 func ParseSize(v Value) (uint64, error) {
 	digits := len(v.Text) - len(strings.TrimLeft(v.Text, "0123456789."))
 	unit, ok := sizeUnit(v.Text[digits:])

@@ -1,9 +1,6 @@
 package confd
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // Lookup finds the variable that name belongs to: its own name, else the
 // numbered one ("disk12_file" is diskN_file, index 12), else one that takes
@@ -57,7 +54,7 @@ func (t Table) Check(c *Config) (warnings []*Error, err error) {
 			}
 		}
 	}
-	return warnings, errors.Join(wrong...)
+	return warnings, join(wrong)
 }
 
 func (t Table) unknown(value Value) *Error {

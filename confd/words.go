@@ -28,7 +28,7 @@ type spot struct {
 // in "${A:-'b'}", where shells do the opposite.
 func (s *source) word(parts []syntax.WordPart, at spot) (word, *Error) {
 	w := make(word, 0, len(parts))
-	for i, p := range parts {
+	for _, p := range parts {
 		switch p := p.(type) {
 		case *syntax.Lit:
 			text, err := s.literal(p, at)
@@ -37,19 +37,13 @@ func (s *source) word(parts []syntax.WordPart, at spot) (word, *Error) {
 			}
 			w = append(w, part{text: text})
 		case *syntax.SglQuoted:
-			switch {
-			case p.Dollar:
-				return nil, s.refuse(p.Left, "$'…'", "write the characters themselves between plain quotes")
-			case at.in == inQuotedBraces:
-				return nil, s.refuse(p.Left, "a quote inside quoted braces", hintInnerQuote)
+			if p.Dollar || at.in == inQuotedBraces {
+				return nil, s.refuseQuote(p.Left)
 			}
 			w = append(w, part{text: p.Value})
 		case *syntax.DblQuoted:
-			switch {
-			case p.Dollar:
-				return nil, s.refuse(p.Left, `$"…"`, "leave out the dollar sign")
-			case at.in == inQuotedBraces:
-				return nil, s.refuse(p.Left, "a quote inside quoted braces", hintInnerQuote)
+			if p.Dollar || at.in == inQuotedBraces {
+				return nil, s.refuseQuote(p.Left)
 			}
 			quoted, err := s.word(p.Parts, spot{inQuotes, at.depth})
 			if err != nil {
@@ -58,7 +52,7 @@ func (s *source) word(parts []syntax.WordPart, at spot) (word, *Error) {
 			w = append(w, quoted...)
 		case *syntax.ParamExp:
 			if at.in == inExport {
-				return nil, s.refuse(p.Dollar, "an unquoted variable in an export command, which older shells split into words",
+				return nil, s.refuse(p.Dollar, "an unquoted variable in an export command (older shells split it)",
 					`write export NAME="$OTHER"`)
 			}
 			ref, err := s.reference(p, at)
@@ -69,9 +63,9 @@ func (s *source) word(parts []syntax.WordPart, at spot) (word, *Error) {
 				return nil, s.refuse(p.Dollar, "an assignment inside a value",
 					`write : "${NAME:=value}" on a line of its own, and $NAME here`)
 			}
-			w = append(w, ref)
+			w = append(w, part{ref: ref})
 		default:
-			return nil, s.refusePart(parts[i])
+			return nil, s.refusePart(p)
 		}
 	}
 	return w, nil
@@ -95,7 +89,7 @@ func (s *source) literal(lit *syntax.Lit, at spot) (string, *Error) {
 				i++ // a joined line, which the parser overlooks after "\\"
 				continue
 			case text[i+1] == '}' && at.in == inQuotes && at.depth > 0:
-				return "", s.refuseAt(s.within(lit, i), `\} in quotes inside braces, which shells do not agree on`, `write }, which needs no backslash there`)
+				return "", s.refuseAt(s.within(lit, i), `\} in quotes inside braces (shells differ)`, `write }, which needs no backslash there`)
 			}
 			if escapes(text[i+1], at.in) {
 				i++
@@ -132,13 +126,13 @@ func (s *source) special(c byte, lit *syntax.Lit, i int, at spot) *Error {
 	case c == '$' && at.in == inQuotes && s.endsDollar(lit, i):
 		return nil
 	case c == '$':
-		return refuse("a lone dollar sign", `write \$`)
+		return refuse("a lone dollar sign", `write \$ for the sign itself`)
 	case c == '~' && !quoted:
-		return refuse("an unquoted ~, which may stand for a home directory", "write the path, or quote the value")
+		return refuse("an unquoted ~ (a home directory)", "write the path, or quote the value")
 	case c == '{' && (at.in == inBraces || at.in == inQuotedBraces):
-		return refuse("a { inside braces, which end at the first }", `set another variable to the text and write ${NAME:-$OTHER}`)
+		return refuse("a { inside braces (they end at the first })", `set another variable to the text and write ${NAME:-$OTHER}`)
 	case c == '(' && i > 0 && (lit.Value[i-1] == '<' || lit.Value[i-1] == '>') && at.depth > 0:
-		return refuse("<( or >( inside braces, where bash would run it", `set another variable to the text and write ${NAME:-$OTHER}`)
+		return refuse("<( or >( inside braces (bash runs it)", `set another variable to the text and write ${NAME:-$OTHER}`)
 	case strings.IndexByte("<>()&;|", c) >= 0 && at.in == inBraces:
 		return refuse("an unquoted operator inside braces", `write "${NAME:-text}"`)
 	case strings.IndexByte("{*?[", c) >= 0 && at.in == inExport:
@@ -160,17 +154,17 @@ func assigns(op syntax.ParExpOperator) bool {
 }
 
 // reference understands $NAME and ${NAME…}.
-func (s *source) reference(pe *syntax.ParamExp, at spot) (part, *Error) {
+func (s *source) reference(pe *syntax.ParamExp, at spot) (*reference, *Error) {
 	if pe.Param == nil || pe.Flags != nil || pe.NestedParam != nil || pe.Excl || pe.Length || pe.Width || pe.IsSet ||
 		pe.Index != nil || len(pe.Modifiers) > 0 || pe.Slice != nil || pe.Repl != nil || pe.Names != 0 {
-		return part{}, s.refuseExpansion(pe)
+		return nil, s.refuseExpansion(pe)
 	}
 	name := pe.Param.Value
 	if !syntax.ValidName(name) {
-		return part{}, s.refuse(pe.Dollar, "a parameter of the shell itself ($1, $?, $@ …)", hintStatic)
+		return nil, s.refuse(pe.Dollar, "a parameter of the shell itself, such as $1 or $?,", hintStatic)
 	}
 	if at.depth > maxNesting {
-		return part{}, s.refuse(pe.Dollar, "braces nested too deeply", hintStatic)
+		return nil, s.refuse(pe.Dollar, "such deep nesting of braces", hintStatic)
 	}
 	written := "$" + name
 	if !pe.Short {
@@ -180,9 +174,9 @@ func (s *source) reference(pe *syntax.ParamExp, at spot) (part, *Error) {
 		}
 	}
 	if !s.has(int(pe.Dollar.Offset()), written) {
-		return part{}, s.refuse(pe.Dollar, "a variable name broken over lines", "write $NAME on one line")
+		return nil, s.refuse(pe.Dollar, "a variable name broken over lines", "write $NAME on one line")
 	}
-	ref := part{name: name, pos: s.pos(pe.Dollar)}
+	ref := &reference{name: name, pos: s.pos(pe.Dollar)}
 	if pe.Exp == nil {
 		return ref, nil
 	}
@@ -206,5 +200,5 @@ func (s *source) reference(pe *syntax.ParamExp, at spot) (part, *Error) {
 		ref.cut = cut
 		return ref, err
 	}
-	return part{}, s.refuseExpansion(pe)
+	return nil, s.refuseExpansion(pe)
 }

@@ -63,10 +63,13 @@ type Instance interface {
 // ended.
 type Target interface {
 	shutdown.Target
-	// Wake makes a guest that cannot react able to: paused, suspended, stopped.
-	Wake(ctx context.Context, note func(string))
+	// Wake makes a guest that cannot react able to (paused, suspended, stopped
+	// by a signal). For one that is past reacting (halted, panicked) it returns
+	// the schedule to use instead of the configured one.
+	Wake(ctx context.Context, note func(string)) shutdown.Schedule
 	// Cause is why the process ended, as far as it was seen: "guest-shutdown".
 	Cause() string
+	Close()
 }
 
 // Plan is what a start would do, for people and for --json.

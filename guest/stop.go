@@ -89,9 +89,11 @@ func (h *House) stop(ctx context.Context, n Name, schedule shutdown.Schedule, p 
 	}
 	defer proc.Close()
 	target := i.Target(proc)
+	defer target.Close()
 	if schedule == nil {
-		schedule = i.Plan().Schedule
-		target.Wake(ctx, func(note string) { p.Say(note) })
+		if schedule = target.Wake(ctx, p.Say); schedule == nil {
+			schedule = i.Plan().Schedule
+		}
 	}
 	record, err := shutdown.Run(ctx, schedule, target, p.Rung)
 	result := &StopRecord{At: h.Now(), Text: record.String(), Cause: target.Cause(), Stop: record}

@@ -6,11 +6,14 @@ import (
 )
 
 // locked adopts the process that locks the pidfile. A holder that ends while it
-// is looked at is asked for anew; that a lock changes hands more often than
-// that, under a directory that only root writes, is itself a reason to doubt.
+// is looked at is asked for anew, a few times: a lock whose taker stays dead is
+// kept by a process that shares its open files, and its number may be anybody's.
 func (s *search) locked() (*Process, error) {
+	var pid int
 	for range 4 {
-		pid, held, err := Holder(s.dir, PidFile)
+		var held bool
+		var err error
+		pid, held, err = Holder(s.dir, PidFile)
 		switch {
 		case held && err != nil:
 			return nil, s.doubt(lockedBy(0))
@@ -37,7 +40,7 @@ func (s *search) locked() (*Process, error) {
 			return nil, err
 		}
 	}
-	return nil, s.doubt("the lock on the pidfile changes hands all the time")
+	return nil, s.doubt(lockedBy(pid), "but that process has ended, or the lock keeps changing hands")
 }
 
 // adopt captures a process and holds it against what is expected; why says what

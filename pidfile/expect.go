@@ -29,7 +29,7 @@ const maxCmdline = 6 << 20
 // mismatch says what of want does not hold of the process, "" when all does.
 // The process must be held by a pidfd and asked afterwards whether it ended.
 func (want Expect) mismatch(pid int) string {
-	if want.Exe == "" && len(want.Arg) == 0 {
+	if want.empty() {
 		return "nothing is known to recognise the guest's process by"
 	}
 	if want.Exe != "" {
@@ -49,6 +49,8 @@ func (want Expect) mismatch(pid int) string {
 	return ""
 }
 
+func (want Expect) empty() bool { return want.Exe == "" && len(want.Arg) == 0 }
+
 // runs reports whether the process runs want.Exe, and what it runs.
 func (want Expect) runs(pid int) (text string, ok bool) {
 	text, dev, ino := exeOf(pid)
@@ -66,19 +68,27 @@ func (want Expect) runs(pid int) (text string, ok bool) {
 // was started as path and has been unlinked or replaced since.
 func deletedTexts(path string) []string {
 	const mark = " (deleted)"
-	texts := []string{path + mark}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		texts = append(texts, filepath.Join(dir, filepath.Base(path))+mark)
-	}
-	if file, err := filepath.EvalSymlinks(path); err == nil {
-		texts = append(texts, file+mark)
-	} else if target, err := os.Readlink(path); err == nil { // the link outlived its target
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
+	return []string{path + mark, finalPath(path) + mark}
+}
+
+// finalPath follows links as far as they lead; the file at the end may be gone.
+func finalPath(path string) string {
+	for range 40 { // the kernel's own limit (path_resolution(7))
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			break
 		}
-		texts = append(texts, target+mark)
+		path = filepath.Join(dir, filepath.Base(path))
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		path = target
 	}
-	return texts
+	return path
 }
 
 // hasArgs reports whether the NUL-terminated items of a /proc/PID/cmdline hold

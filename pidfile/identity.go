@@ -42,9 +42,13 @@ func (id *Identity) check() error {
 	return nil
 }
 
-// sameExe reports whether both were running the same file.
-func (id *Identity) sameExe(other *Identity) bool {
-	return id.ExeIno != 0 && id.ExeIno == other.ExeIno && id.ExeDev == other.ExeDev
+// otherExe says what the process runs now when it is not what it ran then.
+func (id *Identity) otherExe() string {
+	text, dev, ino := exeOf(id.Pid)
+	if ino != 0 && ino == id.ExeIno && dev == id.ExeDev {
+		return ""
+	}
+	return fmt.Sprintf("it runs %s instead of %s", orUnknown(text), orUnknown(id.Exe))
 }
 
 // maxHandle is MAX_HANDLE_SZ (include/linux/exportfs.h).

@@ -96,14 +96,20 @@ func (p *Process) Identity() Identity { return p.id }
 // Close lets go of the process; nothing happens to it.
 func (p *Process) Close() error { return p.fd.Close() }
 
-// withFd runs f with the pidfd, or reports that the process was closed.
+// withFd runs f with the pidfd, or returns os.ErrClosed.
 func (p *Process) withFd(f func(fd int)) error {
 	conn, err := p.fd.SyscallConn()
-	if err != nil {
-		return err
+	if err == nil {
+		err = conn.Control(func(fd uintptr) { f(int(fd)) })
 	}
-	return conn.Control(func(fd uintptr) { f(int(fd)) })
+	if err != nil {
+		return os.ErrClosed // there is no other reason
+	}
+	return nil
 }
+
+// errOther says that a number belongs to a process that started at another time.
+var errOther = errors.New("/proc shows another process under its number")
 
 // stat reads the process's own stat line. The pidfd says afterwards that the
 // number was not given to another in between.
@@ -119,7 +125,7 @@ func (p *Process) stat() (stat, error) {
 	case err != nil:
 		return stat{}, err
 	case s.start != p.id.StartTicks:
-		return stat{}, errors.New("/proc shows another process under its number")
+		return stat{}, errOther
 	}
 	return s, nil
 }

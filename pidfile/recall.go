@@ -71,7 +71,7 @@ func (k kernel) reopen(rec *Identity) (*Process, How, error) {
 	p := k.hold(fd, *rec)
 	how := ByStart
 	if inode := k.inode(fd); rec.Inode == 0 || inode == 0 {
-		_, err = p.stat()
+		err = p.sameStart()
 	} else if how = ByInode; inode != rec.Inode {
 		err = ErrGone
 	}
@@ -99,6 +99,19 @@ func (k kernel) reopenHandle(rec *Identity) (*Process, error) {
 	return p, nil
 }
 
+// sameStart returns ErrGone when the number belongs to a process that started at
+// another time.
+func (p *Process) sameStart() error {
+	if err := ownProc(); err != nil {
+		return err
+	}
+	_, err := p.stat()
+	if errors.Is(err, errOther) {
+		return ErrGone
+	}
+	return err
+}
+
 // agree holds what else is known against the record's process.
 func (s *search) agree(p *Process, how How, rec *Identity) error {
 	pid, held, err := Holder(s.dir, PidFile)
@@ -117,11 +130,12 @@ func (s *search) agree(p *Process, how How, rec *Identity) error {
 // confirm wants one more fact where only number and start time agree: with few
 // numbers to give out, the kernel can reuse one within a clock tick (10 ms).
 func (s *search) confirm(rec *Identity) error {
-	now := Identity{}
-	now.Exe, now.ExeDev, now.ExeIno = exeOf(rec.Pid)
-	if now.sameExe(rec) || s.want.mismatch(rec.Pid) == "" {
+	why := s.want.mismatch(rec.Pid)
+	if s.want.empty() {
+		why = rec.otherExe()
+	}
+	if why == "" {
 		return nil
 	}
-	return s.doubt(fmt.Sprintf("process %d has the number and start time of the state record, but runs %s instead of %s",
-		rec.Pid, orUnknown(now.Exe), orUnknown(rec.Exe)))
+	return s.doubt(fmt.Sprintf("process %d has the number and start time of the state record, but %s", rec.Pid, why))
 }

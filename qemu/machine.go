@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"net"
 	"time"
 
 	"github.com/guestrc/guestrc/confd"
@@ -41,13 +42,15 @@ type Machine struct {
 	Sockets Sockets `json:"sockets"`
 	LogFile string  `json:"log"`
 
-	Schedule shutdown.Schedule `json:"-"`
-	Stop     StopPolicy        `json:"stop"`
-	Ready    Ready             `json:"ready"`
+	Schedule  shutdown.Schedule `json:"-"`
+	Stop      StopPolicy        `json:"stop"`
+	Readiness Ready             `json:"ready"`
 
 	VNCPassword string `json:"-"` // set over the monitor, never in Args
 
 	Warnings []*confd.Error `json:"-"` // what does no harm but was surely not meant
+	logStart int64          // where this start's part of the log begins
+	console  net.Conn       // open from before the guest's first instruction, with ready=console
 	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled
 }
 
@@ -80,13 +83,14 @@ type File struct {
 
 // NIC is one network interface.
 type NIC struct {
-	Type     string `json:"type"` // "bridge", "tap", "user", or another -netdev type
-	Bridge   string `json:"bridge,omitempty"`
-	Ifname   string `json:"ifname,omitempty"` // of the tap on the host
-	MAC      string `json:"mac"`
-	Scripted bool   `json:"scripted,omitempty"` // a script of the administrator's makes use of the tap
-	Var      string `json:"-"`                  // the variable that says so
-	Where    string `json:"-"`
+	Type     string   `json:"type"` // "bridge", "tap", "user", or another -netdev type
+	Bridge   string   `json:"bridge,omitempty"`
+	Ifname   string   `json:"ifname,omitempty"` // of the tap on the host
+	MAC      string   `json:"mac"`
+	Ports    []string `json:"ports,omitempty"`    // of the host, that lead to it
+	Scripted bool     `json:"scripted,omitempty"` // a script of the administrator's makes use of the tap
+	Var      string   `json:"-"`                  // the variable that says so
+	Where    string   `json:"-"`
 }
 
 // Sockets are paths; QMP is ours alone, Monitor is for people.

@@ -96,12 +96,13 @@ func (p *planner) otherNetdev(nic *NIC) {
 	for _, rule := range p.hostfwd(id) {
 		options = append(options, option{"hostfwd", rule})
 		if host, _, ok := parseHostfwd(rule); ok {
-			p.m.Ports = append(p.m.Ports, host)
+			nic.Ports = append(nic.Ports, host)
 		}
 	}
 	if p.set(id+"_smb") || strings.Contains(p.text(id+"_guestfwd"), "cmd:") {
 		p.spawn = true
 	}
+	p.m.Ports = append(p.m.Ports, nic.Ports...)
 	p.netdev(nic.Type, id, sortOptions(options))
 }
 

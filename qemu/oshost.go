@@ -66,7 +66,7 @@ var kvmArchs = map[string][]string{
 func (osHost) KVM(arch string) error {
 	for _, a := range kvmArchs[runtime.GOARCH] {
 		if a == arch {
-			return tryKVM()
+			return tryKVM(kvmProgram)
 		}
 	}
 	return fmt.Errorf("KVM does not run %s guests on %s", arch, runtime.GOARCH)

@@ -89,9 +89,9 @@ func (p *planner) resend() Resend {
 // readiness works out when a start is complete. It comes after networks and
 // console, which it refers to.
 func (p *planner) readiness() {
-	p.m.Ready.Timeout = p.seconds("ready_timeout")
+	p.m.Readiness.Timeout = p.seconds("ready_timeout")
 	how, argument, _ := strings.Cut(p.text("ready"), ":")
-	p.m.Ready.How = how
+	p.m.Readiness.How = how
 	switch how {
 	case "agent":
 		if p.m.Sockets.Agent == "" {
@@ -115,7 +115,7 @@ func (p *planner) readyConsole(pattern string) {
 	if _, err := regexp.Compile(pattern); err != nil {
 		p.fail("ready", "a regular expression as in RE2: console:login:", "%v", err)
 	}
-	p.m.Ready.Pattern = pattern
+	p.m.Readiness.Pattern = pattern
 	p.add("-S")
 }
 
@@ -128,23 +128,23 @@ func (p *planner) readyTCP(text string) {
 	host := p.text("ready_address")
 	switch {
 	case host == "":
-		p.m.Ready.Address = p.forwardTo(int(port))
+		p.m.Readiness.Address = p.forwardTo(int(port))
 	case strings.HasPrefix(host, "[") || strings.Count(host, ":") == 1:
-		p.m.Ready.Address = host // with a port of its own
+		p.m.Readiness.Address = host // with a port of its own
 	default:
-		p.m.Ready.Address = net.JoinHostPort(host, text)
+		p.m.Readiness.Address = net.JoinHostPort(host, text)
 	}
-	if p.m.Ready.Address == "" {
+	if p.m.Readiness.Address == "" {
 		p.fail("ready", "ready_address=192.0.2.7", "ready=tcp:%s needs ready_address, the guest's address", text)
 		return
 	}
-	addr, _, err := net.SplitHostPort(p.m.Ready.Address)
+	addr, _, err := net.SplitHostPort(p.m.Readiness.Address)
 	if err != nil {
 		p.fail("ready_address", "192.0.2.7, [2001:db8::7]:22", "%v", err)
 	}
 	ip := net.ParseIP(addr)
 	throughUser := slices.ContainsFunc(p.m.NICs, func(n NIC) bool { return n.Type == "user" })
-	p.m.Ready.Banner = throughUser && (addr == "localhost" || ip != nil && ip.IsLoopback())
+	p.m.Readiness.Banner = throughUser && (addr == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // forwardTo finds the host's end of a forwarded TCP port of the guest.

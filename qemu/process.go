@@ -2,6 +2,8 @@ package qemu
 
 import (
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -99,13 +101,18 @@ func (p *planner) confinement() {
 	case p.given("sandbox") || sandbox == "off":
 	case sandbox != "on":
 		p.add("-sandbox", sandbox)
-	case p.spawn:
+	case p.spawn || slices.ContainsFunc(p.extra, spawns.MatchString):
 		p.add("-sandbox", "on,obsolete=deny,resourcecontrol=deny")
 	default:
 		// elevateprivileges=deny would forbid setuid, which -runas needs.
 		p.add("-sandbox", "on,obsolete=deny,resourcecontrol=deny,spawn=deny")
 	}
 }
+
+// spawns matches what makes QEMU run another program: a helper or a script of
+// tap and bridge networking, smbd, a program as a network service or as a
+// stream of migration (qemu(1)).
+var spawns = regexp.MustCompile(`^(tap|bridge)(,|$)|\b(smb=|cmd:|exec:|helper=|script=)`)
 
 // sockets are all in one directory that belongs to the guest's user, unless a
 // variable says otherwise.

@@ -50,8 +50,18 @@ func (s *settings) warn(name, hint, format string, args ...any) {
 }
 
 func (s *settings) problem(name, hint, format string, args ...any) *confd.Error {
-	v, _ := s.cfg.Get(name)
-	e := confd.Errorf(v.Pos, name+": "+format, args...)
+	return problem(s.cfg, name, hint, format, args...)
+}
+
+// problem is an error at the place where the files set a variable. With a
+// default there is no place, and the variable's name must do.
+func problem(cfg *confd.Config, name, hint, format string, args ...any) *confd.Error {
+	var pos confd.Pos
+	if cfg != nil {
+		v, _ := cfg.Get(name)
+		pos = v.Pos
+	}
+	e := confd.Errorf(pos, name+": "+format, args...)
 	e.Hint = hint
 	return e
 }

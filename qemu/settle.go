@@ -53,7 +53,7 @@ func (m *Machine) settle(ctx context.Context, p *pidfile.Process) error {
 			return err
 		}
 	}
-	if m.Ready.How != "console" || status.Status != "prelaunch" {
+	if m.Readiness.How != "console" || status.Status != "prelaunch" {
 		return nil
 	}
 	if m.console, err = dialConsole(ctx, m.Sockets.Console); err != nil {

@@ -58,8 +58,9 @@ func (m *Machine) Start(ctx context.Context, lease *os.File) (_ *pidfile.Process
 		}
 		return nil, fmt.Errorf("cannot run %s: %w", m.Binary, err)
 	}
-	go cmd.Wait() // reaps it, should it end before we do; nobody else waits for the status
-	p, err := pidfile.FromPidfd(os.NewFile(uintptr(pidfd), "pidfd"), cmd.Process.Pid)
+	go cmd.Wait() // reaps it, should it end before we do; nobody waits for the status
+	defer unix.Close(pidfd)
+	p, err := pidfile.FromPidfd(pidfd)
 	if err != nil {
 		return nil, m.startError(err)
 	}

@@ -21,7 +21,7 @@ func help(_ context.Context, e *env, args []string) error {
 		return nil
 	}
 	v := findVerb(args[0])
-	if v == nil {
+	if v == nil || v.short == "" {
 		return usage(fmt.Sprintf("cannot explain %q: there is no such verb", args[0]), "guestrc help")
 	}
 	fmt.Fprintf(e.stdout, "usage: guestrc %s\n\n%s.\n", strings.TrimSpace(v.name+" "+v.args), upperFirst(v.short))
@@ -61,10 +61,14 @@ func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 func vars(_ context.Context, e *env, args []string) error {
 	k := kindNamed(args[0])
 	if k == nil {
-		return usage(fmt.Sprintf("cannot show the variables of %q: there is no such kind", args[0]), "kinds: qemu")
+		return usage(fmt.Sprintf("cannot show the variables of %q: there is no such kind", args[0]), "kinds: "+kindNames(", "))
 	}
 	if sample, _ := e.flags.GetBool("sample"); sample {
-		return k.Vars().Sample(e.stdout, k.Name())
+		return k.Vars().Sample(e.stdout, fmt.Sprintf(sampleIntro, k.Name()))
 	}
-	return k.Vars().Print(e.stdout)
+	return k.Vars().List(e.stdout, e.out.width)
 }
+
+// sampleIntro explains the file that "vars --sample" prints.
+const sampleIntro = `Variables of %[1]s guests. /etc/conf.d/%[1]s holds what all have in common, /etc/conf.d/%[1]s.NAME describes one.
+The file is read, not run: write NAME="value". See guestrc.conf(5).`

@@ -9,17 +9,22 @@ import (
 )
 
 // each runs act for every guest named, in order, whatever becomes of the
-// others, and joins the errors.
+// others, and joins the errors. When one of the names is not valid nothing is
+// done.
 func (e *env) each(ctx context.Context, args []string, act func(guest.Name) error) error {
 	names := make([]guest.Name, len(args))
+	var errs []error
 	for i, arg := range args {
 		n, err := guest.ParseName(arg)
-		if err != nil {
-			return err // nothing is done when one operand is wrong
+		if err == nil && !isKind(n.Kind) {
+			err = usage(fmt.Sprintf("cannot find guest %s: there is no kind %q", n, n.Kind), "kinds: "+kindNames(", "))
 		}
-		names[i] = n
+		names[i], errs = n, append(errs, err)
 	}
-	var errs []error
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	errs = nil
 	for _, n := range names {
 		if err := act(n); err != nil {
 			errs = append(errs, err)

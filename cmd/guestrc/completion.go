@@ -17,6 +17,10 @@ func printNames(_ context.Context, e *env, _ []string) error {
 	return err
 }
 
+// shells are the ones that completion knows, and verbs whose operands are
+// words of their own.
+const shells = "bash zsh fish"
+
 func completion(_ context.Context, e *env, args []string) error {
 	write, ok := map[string]func() string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}[args[0]]
 	if !ok {
@@ -36,86 +40,148 @@ func verbNames(keep func(verb) bool) string {
 	return strings.Join(names, " ")
 }
 
+func allVerbs() string { return verbNames(func(verb) bool { return true }) }
+
 func flagWords(v verb) string {
 	var words []string
 	for _, f := range append(v.flags, rootFlag) {
 		words = append(words, "--"+f.name)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, " ") + " --help"
+}
+
+// operandWords are what v's operands may be, unless they are guests.
+func operandWords(v verb) string {
+	switch v.name {
+	case "completion":
+		return shells
+	case "help":
+		return allVerbs()
+	case "vars":
+		return kindNames(" ")
+	}
+	return ""
 }
 
 func bashCompletion() string {
 	var b strings.Builder
 	b.WriteString(`# bash completion for guestrc
 _guestrc() {
-	local cur=${COMP_WORDS[COMP_CWORD]} verb= i
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
-		-*) ;;
-		*) [[ ${COMP_WORDS[i-1]} == --root ]] || { verb=${COMP_WORDS[i]}; break; } ;;
-		esac
-	done
-	local words=
+	local cur=${COMP_WORDS[COMP_CWORD]} verb= words= i
+	local -a root=()
 	if [[ ${COMP_WORDS[COMP_CWORD-1]} == --root ]]; then
-		COMPREPLY=($(compgen -d -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 	fi
-	case $verb in
-	'') words="` + verbNames(func(verb) bool { return true }) + ` --root" ;;
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--root)
+			[[ ${COMP_WORDS[i+1]} != = ]] || ((i++))
+			root=(--root "${COMP_WORDS[++i]}") ;;
+		-*) ;;
+		*) verb=${verb:-${COMP_WORDS[i]}} ;;
+		esac
+	done
+	case $verb,$cur in
+	,-*) words="--root --help --version" ;;
+	,*) words="` + allVerbs() + `" ;;
 `)
 	for _, v := range verbs() {
-		fmt.Fprintf(&b, "\t%s)\n\t\tcase $cur in\n\t\t-*) words=%q ;;\n\t\t*) words=%s ;;\n\t\tesac ;;\n", v.name, flagWords(v), operandWords(v))
+		fmt.Fprintf(&b, "\t%s,-*) words=%q ;;\n", v.name, flagWords(v))
+		if v.guests {
+			fmt.Fprintf(&b, "\t%s,*) words=$(guestrc \"${root[@]}\" %s 2>/dev/null) ;;\n", v.name, namesVerb)
+		} else {
+			fmt.Fprintf(&b, "\t%s,*) words=%q ;;\n", v.name, operandWords(v))
+		}
 	}
 	b.WriteString(`	esac
-	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 complete -F _guestrc guestrc
 `)
 	return b.String()
 }
 
-// operandWords is a shell word that expands to what v's operands may be.
-func operandWords(v verb) string {
-	switch {
-	case v.guests:
-		return `"$(guestrc ` + namesVerb + ` 2>/dev/null)"`
-	case v.name == "completion":
-		return `"bash zsh fish"`
-	case v.name == "help":
-		return `"` + verbNames(func(verb) bool { return true }) + `"`
-	case v.name == "vars":
-		return `"qemu"`
-	}
-	return `""`
-}
-
 func zshCompletion() string {
 	var b strings.Builder
-	b.WriteString("#compdef guestrc\n\n_guestrc() {\n\tlocal -a verbs operands flags\n\tverbs=(\n")
+	b.WriteString(`#compdef guestrc
+
+_guestrc() {
+	local -a verbs root
+	local verb i
+	verbs=(
+`)
 	for _, v := range verbs() {
-		fmt.Fprintf(&b, "\t\t'%s:%s'\n", v.name, strings.ReplaceAll(v.short, "'", `'\''`))
+		fmt.Fprintf(&b, "\t\t%s\n", quoteIn(v.name+":"+v.short, `'\''`))
 	}
-	b.WriteString("\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe verb verbs\n\t\treturn\n\tfi\n\tcase $words[2] in\n")
+	b.WriteString(`	)
+	if [[ $words[CURRENT-1] == --root ]]; then
+		_files -/
+		return
+	fi
+	for ((i = 2; i < CURRENT; i++)); do
+		case $words[i] in
+		--root) root=(--root ${(Q)words[++i]}) ;;
+		--root=*) root=(${(Q)words[i]}) ;;
+		-*) ;;
+		*) verb=${verb:-$words[i]} ;;
+		esac
+	done
+	case $verb,$words[CURRENT] in
+	,-*) compadd -- --root --help --version ;;
+	,*) _describe verb verbs ;;
+`)
 	for _, v := range verbs() {
-		fmt.Fprintf(&b, "\t%s) flags=(%s); operands=(${=:-%s}) ;;\n", v.name, flagWords(v), operandWords(v))
+		fmt.Fprintf(&b, "\t%s,-*) compadd -- %s ;;\n", v.name, flagWords(v))
+		if v.guests {
+			fmt.Fprintf(&b, "\t%s,*) compadd -- ${(f)\"$(guestrc $root %s 2>/dev/null)\"} ;;\n", v.name, namesVerb)
+		} else if operandWords(v) != "" {
+			fmt.Fprintf(&b, "\t%s,*) compadd -- %s ;;\n", v.name, operandWords(v))
+		}
 	}
-	b.WriteString("\tesac\n\tcompadd -- $operands\n\t[[ $words[CURRENT] == -* ]] && compadd -- $flags\n}\n\nif [[ $funcstack[1] == _guestrc ]]; then\n\t_guestrc\nelse\n\tcompdef _guestrc guestrc\nfi\n")
+	b.WriteString(`	esac
+}
+
+if [[ $funcstack[1] == _guestrc ]]; then
+	_guestrc
+else
+	compdef _guestrc guestrc
+fi
+`)
 	return b.String()
 }
 
 func fishCompletion() string {
 	var b strings.Builder
-	b.WriteString("# fish completion for guestrc\ncomplete -c guestrc -f\n")
+	b.WriteString(`# fish completion for guestrc
+function __guestrc_names
+	set -l words (commandline -opc)
+	set -l root (string match -- '--root=*' $words)
+	if set -l i (contains -i -- --root $words)
+		set root --root $words[(math $i + 1)]
+	end
+	guestrc $root ` + namesVerb + ` 2>/dev/null
+end
+
+complete -c guestrc -f
+complete -c guestrc -l help -d 'explain the verb'
+`)
+	fmt.Fprintf(&b, "complete -c guestrc -l root -x -a '(__fish_complete_directories)' -d %s\n", quoteIn(rootFlag.help, `\'`))
 	for _, v := range verbs() {
-		fmt.Fprintf(&b, "complete -c guestrc -n __fish_use_subcommand -a %s -d '%s'\n", v.name, strings.ReplaceAll(v.short, "'", `\'`))
+		fmt.Fprintf(&b, "complete -c guestrc -n 'not __fish_seen_subcommand_from %s' -a %s -d %s\n", allVerbs(), v.name, quoteIn(v.short, `\'`))
 		for _, f := range v.flags {
-			fmt.Fprintf(&b, "complete -c guestrc -n '__fish_seen_subcommand_from %s' -l %s -d '%s'\n", v.name, f.name, f.help)
+			fmt.Fprintf(&b, "complete -c guestrc -n '__fish_seen_subcommand_from %s' -l %s -d %s\n", v.name, f.name, quoteIn(f.help, `\'`))
+		}
+		if words := operandWords(v); words != "" {
+			fmt.Fprintf(&b, "complete -c guestrc -n '__fish_seen_subcommand_from %s' -a '%s'\n", v.name, words)
 		}
 	}
-	fmt.Fprintf(&b, "complete -c guestrc -l root -r -F -d '%s'\n", rootFlag.help)
-	fmt.Fprintf(&b, "complete -c guestrc -n '__fish_seen_subcommand_from %s' -a '(guestrc %s 2>/dev/null)'\n",
-		verbNames(func(v verb) bool { return v.guests }), namesVerb)
-	b.WriteString("complete -c guestrc -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n")
-	b.WriteString("complete -c guestrc -n '__fish_seen_subcommand_from vars' -a qemu\n")
+	fmt.Fprintf(&b, "complete -c guestrc -n '__fish_seen_subcommand_from %s' -a '(__guestrc_names)'\n",
+		verbNames(func(v verb) bool { return v.guests }))
 	return b.String()
+}
+
+// quoteIn puts text between single quotes; quote stands for one inside.
+func quoteIn(text, quote string) string {
+	return "'" + strings.ReplaceAll(text, "'", quote) + "'"
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -50,7 +52,7 @@ func (e *env) run(ctx context.Context, args []string) error {
 	help := global.BoolP("help", "h", false, "")
 	version := global.BoolP("version", "V", false, "")
 	if err := global.Parse(args); err != nil {
-		return usage(err.Error(), "guestrc help")
+		return usage("cannot read the command line: "+err.Error(), "guestrc help")
 	}
 	e.enter(*root)
 	args = global.Args()
@@ -80,6 +82,11 @@ func (e *env) runVerb(ctx context.Context, name string, args []string) error {
 	if v == nil {
 		return usage(fmt.Sprintf("cannot run %q: there is no such verb", name), "guestrc help")
 	}
+	return e.runWith(ctx, v, args)
+}
+
+func (e *env) runWith(ctx context.Context, v *verb, args []string) error {
+	name := v.name
 	e.flags = pflag.NewFlagSet(name, pflag.ContinueOnError)
 	e.flags.SetOutput(io.Discard)
 	v.declare(e.flags)
@@ -95,7 +102,7 @@ func (e *env) runVerb(ctx context.Context, name string, args []string) error {
 	}
 	args = e.flags.Args()
 	if n := len(args); n < v.min || v.max >= 0 && n > v.max {
-		return usage(fmt.Sprintf("cannot run %s: it takes %s", name, v.args), "guestrc help "+name)
+		return usage(fmt.Sprintf("cannot run %s: it takes %s", name, cmp.Or(v.args, "no operands")), "guestrc help "+name)
 	}
 	return v.run(ctx, e, args)
 }
@@ -103,24 +110,40 @@ func (e *env) runVerb(ctx context.Context, name string, args []string) error {
 // runScript is the LSB form (LSB 5.0, "Init Script Actions").
 func (e *env) runScript(ctx context.Context, name guest.Name, args []string) error {
 	e.enter(e.getenv("GUESTRC_ROOT"))
+	hint := fmt.Sprintf("%s %s", name, strings.ReplaceAll(verbNames(func(v verb) bool { return v.guests }), " ", "|"))
 	if len(args) == 0 {
-		return usage(fmt.Sprintf("cannot run %s: say what to do", name), fmt.Sprintf("%s start|stop|restart|status", name))
+		return usage(fmt.Sprintf("cannot run %s: say what to do", name), hint)
 	}
 	switch action := args[0]; action {
 	case "reload":
-		return &guest.Error{Status: 3, Msg: fmt.Sprintf("cannot reload %s: a guest has nothing to reload", name),
+		return &guest.Error{Status: guest.StatusUnimplemented, Msg: fmt.Sprintf("cannot reload %s: a guest has nothing to reload", name),
 			Hint: "restart it"}
 	case "force-reload":
 		return e.runVerb(ctx, "restart", []string{name.String()})
 	case "try-restart", "condrestart":
-		st, err := e.house.Status(ctx, name, false)
-		if err != nil || st.Code != guest.StateRunning {
-			return err
-		}
-		return e.runVerb(ctx, "restart", []string{name.String()})
+		return e.tryRestart(ctx, name)
 	default:
-		return e.runVerb(ctx, action, append(args[1:], name.String()))
+		v := findVerb(action)
+		if v == nil || !v.guests {
+			return usage(fmt.Sprintf("cannot run %s %q: there is no such action", name, action), hint)
+		}
+		v.max = 1 // this guest, and no others
+		return e.runWith(ctx, v, append(args[1:], name.String()))
 	}
+}
+
+// tryRestart restarts name if it runs.
+func (e *env) tryRestart(ctx context.Context, name guest.Name) error {
+	st, err := e.house.Status(ctx, name, false)
+	switch {
+	case err != nil:
+		return err
+	case st.Code == guest.StateUnknown:
+		return &guest.Error{Status: guest.StatusRefused, Msg: fmt.Sprintf("cannot restart %s: %s", name, st.Message)}
+	case st.Code != guest.StateRunning:
+		return nil
+	}
+	return e.runVerb(ctx, "restart", []string{name.String()})
 }
 
 // kinds are the sorts of guests that this program knows.
@@ -135,6 +158,14 @@ func kindNamed(name string) guest.Kind {
 		}
 	}
 	return nil
+}
+
+func kindNames(separator string) string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.Name())
+	}
+	return strings.Join(names, separator)
 }
 
 func usage(msg, hint string) error {

@@ -17,10 +17,10 @@ import (
 const inspectTime = 250 * time.Millisecond
 
 func status(ctx context.Context, e *env, args []string) error {
-	var all []guest.Status
+	all := []guest.Status{} // JSON's [] when there is none
 	err := e.each(ctx, args, func(n guest.Name) error {
 		st, err := e.statusOf(ctx, n)
-		if err != nil && st.Code != guest.StateStopped {
+		if err != nil {
 			st = guest.Status{Guest: n.String(), State: guest.Unknown, Code: guest.StateUnknown, Message: err.Error()}
 		}
 		all = append(all, st)
@@ -130,7 +130,7 @@ func (e *env) statuses(ctx context.Context, names []guest.Name) ([]guest.Status,
 }
 
 func plan(ctx context.Context, e *env, args []string) error {
-	var all []guest.Plan
+	all := []guest.Plan{} // JSON's [] when there is none
 	err := e.each(ctx, args, func(n guest.Name) error {
 		i, err := e.house.Configure(ctx, n, &progress{e: e, name: n})
 		if err != nil {

@@ -18,6 +18,7 @@ type speaker struct {
 	out, err io.Writer
 	quiet    bool
 	colour   bool
+	width    int  // of the terminal, in characters; 0: not a terminal
 	live     bool // a line may be rewritten: standard output is a terminal
 	marks    bool // not under systemd, whose journal has its own
 }
@@ -26,6 +27,7 @@ func newSpeaker(out, err io.Writer, getenv func(string) string) *speaker {
 	s := &speaker{out: out, err: err, quiet: yes(getenv("EINFO_QUIET")), marks: getenv("JOURNAL_STREAM") == "" || getenv("NOTIFY_SOCKET") == ""}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb" {
 		s.live = !s.quiet
+		s.width, _, _ = term.GetSize(int(f.Fd())) // 0 when the terminal does not say
 		s.colour = !yes(getenv("RC_NOCOLOR")) && getenv("NO_COLOR") == ""
 	}
 	return s

@@ -32,9 +32,25 @@ func Unpack(ctx context.Context, packages ...string) (dir string, err error) {
 }
 
 // UnpackWithLibraries is Unpack for the packages and all the libraries that
-// they depend on, directly or not: packages whose name starts with "lib".
+// they depend on, directly or not.
 func UnpackWithLibraries(ctx context.Context, packages ...string) (dir string, err error) {
 	return unpack(ctx, "libs", packages, func() ([]string, error) { return withLibraries(ctx, packages) })
+}
+
+// UnpackDependency is Unpack for what a metapackage stands for: the package
+// that it depends on whose name starts with prefix.
+func UnpackDependency(ctx context.Context, meta, prefix string) (dir string, err error) {
+	return unpack(ctx, "debs", []string{meta, prefix}, func() ([]string, error) {
+		names, err := Depends(ctx, meta)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) })
+		if i < 0 {
+			return nil, fmt.Errorf("cannot find %s* among what %s depends on: %q", prefix, meta, names)
+		}
+		return names[i : i+1], nil
+	})
 }
 
 func unpack(ctx context.Context, kind string, packages []string, all func() ([]string, error)) (string, error) {
@@ -106,13 +122,16 @@ func withLibraries(ctx context.Context, packages []string) ([]string, error) {
 		}
 		level = nil
 		for _, name := range next {
-			if strings.HasPrefix(name, "lib") && !slices.Contains(all, name) {
+			if isLibrary(name) && !slices.Contains(all, name) {
 				all, level = append(all, name), append(level, name)
 			}
 		}
 	}
 	return all, nil
 }
+
+// isLibrary goes by Debian's naming: libX, and the one exception.
+func isLibrary(name string) bool { return strings.HasPrefix(name, "lib") || name == "zlib1g" }
 
 // Depends lists what the packages depend on (Depends and Pre-Depends), each
 // alternative by itself, without virtual packages and their providers.

@@ -1,17 +1,19 @@
 package house
 
 import (
+	"bytes"
 	"context"
 	"debug/buildinfo"
 	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/guestrc/guestrc/tests/lab"
+	"github.com/guestrc/guestrc/tests/need"
 )
 
 // buildTime bounds the build of the program, from an empty cache on a slow
@@ -24,25 +26,39 @@ type binary struct {
 	info *buildinfo.BuildInfo
 }
 
-// build runs the Makefile's own rule.
+// build runs what the Makefile would run, but leaves bin/guestrc alone: other
+// tests may be using it.
 func build(t *testing.T) binary {
 	t.Helper()
+	need.Programs(t, "make", "sh")
 	path := filepath.Join(t.TempDir(), "guestrc")
-	ctx, cancel := context.WithTimeout(t.Context(), buildTime)
-	defer cancel()
-	runtime.LockOSThread() // the child dies with the thread that started it
-	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", "-C", root, "build", "BIN="+path)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make build: %v\n%s", err, out)
+	const output = "-o bin/guestrc "
+	recipe := run(t, "make", "--no-print-directory", "-n", "bin/guestrc")
+	if strings.Count(recipe, output) != 1 {
+		t.Fatalf("the Makefile has another way to make bin/guestrc than this test expects:\n%s", recipe)
 	}
+	run(t, "sh", "-ec", strings.Replace(recipe, output, "-o '"+path+"' ", 1))
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return binary{path, info}
+}
+
+// run runs a program at the module's root.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), buildTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // we may run below make ourselves
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := lab.Start(t, cmd).Wait(ctx); err != nil {
+		t.Fatalf("%s %q: %v\n%s%s", name, args, err, out.String(), complaints.String())
+	}
+	return out.String()
 }
 
 const maxBinary = 6 << 20 // bytes

@@ -24,7 +24,7 @@ var rules = []rule{
 		"wait for what is awaited (pidfd, event, context), not for a clock"},
 	{"context", []string{"Background", "TODO"}, commandOrHarness,
 		"a context comes from whoever asked, so that everything ends when they give up"},
-	{"golang.org/x/sys/unix", []string{"Kill", "Tgkill"}, (*goFile).harness,
+	{"golang.org/x/sys/unix", []string{"Kill"}, (*goFile).harness,
 		"a number may be another process by now: signals go through a pidfd"},
 	{"syscall", []string{"Kill"}, (*goFile).harness,
 		"a number may be another process by now: signals go through a pidfd"},
@@ -57,23 +57,32 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 }
 
-// TestOnlyNeedSkips finds t.Skip by its name: no other method here is called
-// like it. A fuzz target may skip an input.
-func TestOnlyNeedSkips(t *testing.T) {
+// TestSkipsAskForCI finds t.Skip by its name: no other method here is called
+// like it. A function that skips must look at CI, as package need does, which
+// serves all others. A fuzz target may skip an input.
+func TestSkipsAskForCI(t *testing.T) {
 	for _, f := range goFiles(t) {
-		if f.below("tests/need", "tests/lab") {
-			continue
-		}
-		ast.Inspect(f.syntax, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.FuncDecl:
-				return !strings.HasPrefix(n.Name.Name, "Fuzz")
-			case *ast.SelectorExpr:
-				if slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, n.Sel.Name) {
-					t.Errorf("%s: %s: package need skips, so that CI skips nothing", f.at(n), n.Sel.Name)
-				}
+		for _, d := range f.syntax.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || f.below("tests/need", "tests/lab") || strings.HasPrefix(fn.Name.Name, "Fuzz") {
+				continue
 			}
-			return true
-		})
+			var skip ast.Node
+			asks := false
+			ast.Inspect(fn, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					if slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, n.Sel.Name) {
+						skip = n
+					}
+				case *ast.BasicLit:
+					asks = asks || n.Value == `"CI"`
+				}
+				return true
+			})
+			if skip != nil && !asks {
+				t.Errorf("%s: %s skips whatever CI says: in CI a missing component must fail (package need knows)", f.at(skip), fn.Name.Name)
+			}
+		}
 	}
 }

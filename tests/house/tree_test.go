@@ -68,7 +68,7 @@ var parseTree = sync.OnceValues(func() ([]*goFile, error) {
 		switch {
 		case err != nil:
 			return err
-		case e.IsDir() && (e.Name() == "testdata" || e.Name() != ".." && strings.HasPrefix(e.Name(), ".")):
+		case e.IsDir() && name != root && foreign(name):
 			return filepath.SkipDir
 		case e.IsDir() || !strings.HasSuffix(name, ".go"):
 			return nil
@@ -79,6 +79,16 @@ var parseTree = sync.OnceValues(func() ([]*goFile, error) {
 	})
 	return files, err
 })
+
+// foreign reports whether a directory is none of the module's: testdata, hidden,
+// or a module of its own.
+func foreign(dir string) bool {
+	if base := filepath.Base(dir); base == "testdata" || strings.HasPrefix(base, ".") {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
 
 func parse(name string) (*goFile, error) {
 	rel, err := filepath.Rel(root, name)

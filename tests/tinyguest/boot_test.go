@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -66,6 +67,8 @@ func boot(t *testing.T, img Image, cmdline string, args ...string) *vm {
 	v.execute(`{"execute":"qmp_capabilities"}`)
 	t.Cleanup(func() {
 		if t.Failed() {
+			r.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // what it said since
+			io.Copy(&v.seen, v.console)
 			t.Logf("console:\n%s", v.seen.String())
 		}
 	})

@@ -61,21 +61,13 @@ func mergedLib(root string, elem ...string) string {
 }
 
 func download(ctx context.Context, meta string) (kernel, error) {
-	depends, err := debs.Depends(ctx, meta)
-	if err != nil {
-		return kernel{}, err
-	}
-	i := slices.IndexFunc(depends, func(name string) bool { return strings.HasPrefix(name, "linux-image-") })
-	if i < 0 {
-		return kernel{}, fmt.Errorf("cannot find the kernel of %s: it depends on %q", meta, depends)
-	}
-	dir, err := debs.Unpack(ctx, depends[i])
+	dir, err := debs.UnpackDependency(ctx, meta, "linux-image-")
 	if err != nil {
 		return kernel{}, err
 	}
 	found := hostKernels(dir)
 	if len(found) == 0 {
-		return kernel{}, fmt.Errorf("cannot find the kernel in package %s", depends[i])
+		return kernel{}, fmt.Errorf("cannot find the kernel in what %s depends on", meta)
 	}
 	return found[0], found[0].usable(ctx)
 }

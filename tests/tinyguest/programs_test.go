@@ -91,7 +91,8 @@ func TestSSH(t *testing.T) {
 	if !lab.NetNS(t) {
 		return
 	}
-	v := boot(t, img, StartSSH+" ip=10.0.2.15/24,10.0.2.2", "-nic", "user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22")
+	// Without the slowdown the session is cut before it can say that all is well.
+	v := boot(t, img, StartSSH+" gr.slowdown=500 ip=10.0.2.15/24,10.0.2.2", "-nic", "user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22")
 	v.expect("guestrc: up")
 	v.expect("Server listening")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -25,18 +25,17 @@ type SSH struct {
 	dir string
 }
 
-// NewSSH makes the keys of server and client in dir, with ssh-keygen.
+// NewSSH makes the keys of server and client in dir, with ssh-keygen. The image
+// that is built with them lies there too.
 func NewSSH(ctx context.Context, dir string) (SSH, error) {
 	programs, err := FromPackages(ctx, []string{"openssh-server"}, "/usr/sbin/sshd")
 	if err != nil {
 		return SSH{}, err
 	}
-	s := SSH{Options{Programs: programs}, dir}
-	for _, name := range []string{"host", "client"} {
-		if err := keygen(ctx, filepath.Join(dir, name)); err != nil {
-			return SSH{}, err
-		}
+	if err := makeKeys(ctx, dir); err != nil {
+		return SSH{}, err
 	}
+	s := SSH{Options{Programs: programs, Dir: dir}, dir}
 	host, err := os.ReadFile(filepath.Join(dir, "host"))
 	if err != nil {
 		return SSH{}, fmt.Errorf("cannot read the host key: %w", err)
@@ -44,13 +43,6 @@ func NewSSH(ctx context.Context, dir string) (SSH, error) {
 	client, err := os.ReadFile(filepath.Join(dir, "client.pub"))
 	if err != nil {
 		return SSH{}, fmt.Errorf("cannot read the client's key: %w", err)
-	}
-	public, err := os.ReadFile(filepath.Join(dir, "host.pub"))
-	if err != nil {
-		return SSH{}, fmt.Errorf("cannot read the host key: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "known_hosts"), append([]byte("* "), public...), 0o600); err != nil {
-		return SSH{}, fmt.Errorf("cannot write known_hosts: %w", err)
 	}
 	s.Files = []File{
 		{"/etc/passwd", 0o644, []byte("root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n")},
@@ -70,6 +62,23 @@ func (s SSH) ClientOptions(port int) []string {
 	return []string{"-F", "none", "-p", strconv.Itoa(port), "-i", filepath.Join(s.dir, "client"),
 		"-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + filepath.Join(s.dir, "known_hosts"),
 		"-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"}
+}
+
+// makeKeys fills dir with the pairs "host" and "client", and known_hosts.
+func makeKeys(ctx context.Context, dir string) error {
+	for _, name := range []string{"host", "client"} {
+		if err := keygen(ctx, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	public, err := os.ReadFile(filepath.Join(dir, "host.pub"))
+	if err != nil {
+		return fmt.Errorf("cannot read the host key: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "known_hosts"), append([]byte("* "), public...), 0o600); err != nil {
+		return fmt.Errorf("cannot write known_hosts: %w", err)
+	}
+	return nil
 }
 
 func keygen(ctx context.Context, path string) error {

@@ -7,7 +7,6 @@ package tinyguest
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/guestrc/guestrc/tests/newc"
@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Programs []Program
 	Files    []File
+	Dir      string // for an image that nobody else will want; empty: it is kept in the store
 }
 
 // File is one more file in the guest.
@@ -64,17 +65,35 @@ func Build(ctx context.Context, o Options) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	if err := store.Prune("image-", 7*24*time.Hour); err != nil {
-		return Image{}, err
+	if o.Dir != "" {
+		return k.with(o.Dir, archive)
+	}
+	for _, prefix := range []string{"image-", "init-"} {
+		if err := store.Prune(prefix, 7*24*time.Hour); err != nil {
+			return Image{}, err
+		}
 	}
 	key := fmt.Sprintf("image-%x", sha256.Sum256(archive))[:24]
 	dir, err := store.Once(ctx, key, func(dir string) error {
-		return write(filepath.Join(dir, "initrd.gz"), archive)
+		_, err := k.with(dir, archive)
+		return err
 	})
-	return Image{Kernel: k.image, Initrd: filepath.Join(dir, "initrd.gz")}, err
+	return Image{k.image, filepath.Join(dir, initrd)}, err
 }
 
-// archive puts the initramfs together, not yet compressed.
+const initrd = "initrd"
+
+// with writes the archive into dir, not compressed: to unpack it would be the
+// guest's work, without KVM.
+func (k kernel) with(dir string, archive []byte) (Image, error) {
+	path := filepath.Join(dir, initrd)
+	if err := os.WriteFile(path, archive, 0o644); err != nil {
+		return Image{}, fmt.Errorf("cannot write the initramfs: %w", err)
+	}
+	return Image{k.image, path}, nil
+}
+
+// archive puts the initramfs together.
 func archive(ctx context.Context, k kernel, o Options) ([]byte, error) {
 	var b bytes.Buffer
 	w := newc.NewWriter(&b)
@@ -96,7 +115,7 @@ func archive(ctx context.Context, k kernel, o Options) ([]byte, error) {
 	if err := addPrograms(w, o.Programs); err != nil {
 		return nil, err
 	}
-	files := slices.SortedFunc(slices.Values(o.Files), func(a, b File) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
+	files := slices.SortedFunc(slices.Values(o.Files), func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range files {
 		var err error
 		if f.Mode.IsDir() {
@@ -109,25 +128,4 @@ func archive(ctx context.Context, k kernel, o Options) ([]byte, error) {
 		}
 	}
 	return b.Bytes(), w.Close()
-}
-
-// write compresses as little as it can: decompressing is the guest's work,
-// without KVM.
-func write(path string, content []byte) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("cannot write the initramfs: %w", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
-	if err != nil {
-		return fmt.Errorf("cannot write the initramfs: %w", err)
-	}
-	if _, err := z.Write(content); err != nil {
-		return fmt.Errorf("cannot write the initramfs: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return fmt.Errorf("cannot write the initramfs: %w", err)
-	}
-	return f.Close()
 }

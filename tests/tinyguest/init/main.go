@@ -19,13 +19,12 @@ func main() {
 	if os.Getpid() != 1 {
 		os.Exit(tool(filepath.Base(os.Args[0]), os.Args[1:]))
 	}
-	if err := boot(); err != nil {
-		say("%v", err)
-		end("poweroff") // a guest that could not boot must not hang the test
-	}
+	say("%v", boot())
+	end("poweroff") // a guest that could not boot must not hang the test
 }
 
-// boot brings the guest up and serves it until it ends.
+// boot brings the guest up and serves it until it ends; it returns when that
+// fails.
 func boot() error {
 	if err := mountAll(); err != nil {
 		return err

@@ -14,6 +14,10 @@ import (
 )
 
 func mountAll() error {
+	// The kernel makes the root of an initramfs writable for all; sshd objects.
+	if err := os.Chmod("/", 0o755); err != nil {
+		return fmt.Errorf("cannot protect the root: %w", err)
+	}
 	for _, m := range []struct{ kind, at string }{
 		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"devpts", "/dev/pts"}, {"tmpfs", "/run"}, {"tmpfs", "/tmp"},
 	} {

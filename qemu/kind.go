@@ -1,0 +1,116 @@
+package qemu
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/qemu/qmp"
+	"github.com/guestrc/guestrc/shutdown"
+)
+
+// Kind is "qemu".
+type Kind struct{}
+
+// Name is the word before the dot.
+func (Kind) Name() string { return "qemu" }
+
+// Vars are the variables of /etc/conf.d/qemu and /etc/conf.d/qemu.NAME.
+func (Kind) Vars() confd.Table { return Vars }
+
+// Configure understands the files of one guest.
+func (Kind) Configure(ctx context.Context, l guest.Layout, n guest.Name, c *confd.Config) (guest.Instance, error) {
+	return newMachine(l, n, c, newHost(ctx, l))
+}
+
+// Recall makes the machine that was recorded; of c only the stop policy counts.
+func (Kind) Recall(l guest.Layout, n guest.Name, memo json.RawMessage, c *confd.Config) (guest.Instance, error) {
+	m := &Machine{Name: n, Layout: l}
+	if err := json.Unmarshal(memo, m); err != nil {
+		return nil, fmt.Errorf("cannot read what was recorded of %s: %w", n, err)
+	}
+	if c != nil {
+		p := &planner{settings: newSettings(c), m: &Machine{Name: n, Layout: l, conf: c}}
+		p.stopPolicy()
+		if err := p.err(); err != nil {
+			return nil, err
+		}
+		m.Stop, m.Schedule = p.m.Stop, p.m.Schedule
+		return m, nil
+	}
+	var err error
+	if m.Schedule, err = shutdown.Parse(m.Stop.Schedule, verbs...); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Memo is the machine without what only a start needs.
+func (m *Machine) Memo() (json.RawMessage, error) { return json.Marshal(m) }
+
+// Plan is what a start would do.
+func (m *Machine) Plan() guest.Plan {
+	p := guest.Plan{
+		Guest: m.Name.String(), Argv: append([]string{m.Binary}, m.Args...),
+		Schedule: m.Schedule, Stop: m.Stop.Schedule, Ready: m.Readiness.String(), Patience: m.Readiness.Timeout, Detail: m,
+	}
+	if m.conf != nil {
+		p.Files = m.conf.Files
+	}
+	for _, in := range m.Inherit {
+		switch in.What {
+		case "qmp":
+			p.Notes = append(p.Notes, fmt.Sprintf("file %d: a listening socket, %s", in.FD, in.Path))
+		case "tap":
+			p.Notes = append(p.Notes, fmt.Sprintf("file %d: a tap, %s, in bridge %s", in.FD, in.Ifname, in.Bridge))
+		}
+	}
+	for _, w := range m.Warnings {
+		p.Notes = append(p.Notes, "warning: "+w.Error())
+	}
+	return p
+}
+
+// String is for people: "console, within 2m0s".
+func (r Ready) String() string {
+	text := r.How
+	switch r.How {
+	case "tcp":
+		text += " " + r.Address
+	case "console":
+		text += " says " + r.Pattern
+	case "none", "monitor":
+		return text
+	}
+	return fmt.Sprintf("%s, within %s", text, r.Timeout)
+}
+
+// Preflight holds the machine against the host.
+func (m *Machine) Preflight(ctx context.Context, others []guest.Claim) error {
+	return m.preflight(newHost(ctx, m.Layout), others)
+}
+
+// Expect is what QEMU's process shows: its program, and the pidfile that no
+// other guest has.
+func (m *Machine) Expect() pidfile.Expect {
+	return pidfile.Expect{Exe: m.Binary, Arg: []string{"-pidfile", m.Layout.PidFile(m.Name)}}
+}
+
+// resetTime bounds what the monitor may take to press the reset button.
+const resetTime = 5 * time.Second
+
+// Reset is QMP's system_reset.
+func (m *Machine) Reset(ctx context.Context, p *pidfile.Process) error {
+	ctx, cancel := untilGone(ctx, p, resetTime)
+	defer cancel()
+	c, err := qmp.Dial(ctx, m.Sockets.QMP)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Execute(ctx, "system_reset", nil, nil)
+}

@@ -1,0 +1,152 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"time"
+
+	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/qemu/qmp"
+)
+
+// Ready waits until the guest is ready in the configured sense. It leaves the
+// monitor alone, so that the guest can be stopped while it boots.
+func (m *Machine) Ready(ctx context.Context, p *pidfile.Process) error {
+	ctx, cancel := untilGone(ctx, p, m.Readiness.Timeout)
+	defer cancel()
+	var err error
+	switch m.Readiness.How {
+	case "agent":
+		err = m.agentReady(ctx)
+	case "tcp":
+		err = m.tcpReady(ctx)
+	case "console":
+		err = m.consoleReady(ctx)
+	}
+	if err != nil && errors.Is(context.Cause(ctx), errGone) {
+		return fmt.Errorf("QEMU ended: %w", m.startError(err))
+	}
+	return err
+}
+
+// agentPatience is when an agent is asked anew: the one that the first request
+// reached may have been the initramfs's, and gone.
+const agentPatience = 15 * time.Second
+
+// agentReady asks once and waits: QEMU keeps the request until somebody in the
+// guest opens the port.
+func (m *Machine) agentReady(ctx context.Context) error {
+	for {
+		err := m.agentAnswers(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if !errors.Is(err, qmp.ErrSilent) {
+			return err
+		}
+	}
+}
+
+func (m *Machine) agentAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, agentPatience)
+	defer cancel()
+	a, err := qmp.DialAgent(ctx, m.Sockets.Agent)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	return a.Sync(ctx)
+}
+
+// tcpReady connects until somebody takes the connection. Nothing tells us when
+// a port inside a guest begins to listen, so this asks again, ever more rarely.
+func (m *Machine) tcpReady(ctx context.Context) error {
+	pause := 50 * time.Millisecond
+	for {
+		err := m.tcpAnswers(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+			pause = min(pause*2, time.Second)
+		}
+	}
+}
+
+// bannerTime is how long a server behind user networking gets to greet.
+const bannerTime = 5 * time.Second
+
+// tcpAnswers connects once. Through user networking QEMU takes the connection
+// whether or not the guest does, so only a byte from the guest proves it.
+func (m *Machine) tcpAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, bannerTime)
+	defer cancel()
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", m.Readiness.Address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if !m.Readiness.Banner {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("%s sends nothing: %w", m.Readiness.Address, err)
+	}
+	return nil
+}
+
+func dialConsole(ctx context.Context, path string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to the console: %w", err)
+	}
+	return c, nil
+}
+
+// consoleLine is how much of a line without an end is kept, in bytes.
+const consoleLine = 8 << 10
+
+// consoleReady reads the console from its first word until a line, or the
+// beginning of one such as a prompt, matches.
+func (m *Machine) consoleReady(ctx context.Context) error {
+	if m.console == nil {
+		return errors.New("its console was not heard from the beginning")
+	}
+	defer m.console.Close()
+	pattern, err := regexp.Compile(m.Readiness.Pattern)
+	if err != nil {
+		return fmt.Errorf("cannot understand ready: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { m.console.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var line []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := m.console.Read(buf)
+		for _, b := range buf[:n] {
+			switch {
+			case b == '\n' || b == '\r':
+				if pattern.Match(line) {
+					return nil
+				}
+				line = line[:0]
+			case len(line) < consoleLine:
+				line = append(line, b)
+			}
+		}
+		if pattern.Match(line) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the console did not say %q: %w", m.Readiness.Pattern, errors.Join(context.Cause(ctx), err))
+		}
+	}
+}
