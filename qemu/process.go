@@ -150,6 +150,9 @@ func (p *planner) ours(variable, words string) bool {
 	return true
 }
 
+// agentChardev is the label of the agent's channel.
+const agentChardev = "guestrc-agent"
+
 // consoleAndAgent come after the guest's own devices, and the agent's PCI slot
 // is fixed: a guest names its interfaces after the slots, and must not see them
 // move when it comes from qemu-openrc or when the agent is turned off.
@@ -160,7 +163,7 @@ func (p *planner) consoleAndAgent() {
 	}
 	if path := p.m.Sockets.Agent; path != "" {
 		p.add("-device", "virtio-serial-pci,id=guestrc-serial,addr=0x1e")
-		p.socketChardev("guestrc-agent", path)
-		p.add("-device", "virtserialport,bus=guestrc-serial.0,chardev=guestrc-agent,name=org.qemu.guest_agent.0")
+		p.socketChardev(agentChardev, path)
+		p.add("-device", "virtserialport,bus=guestrc-serial.0,chardev="+agentChardev+",name=org.qemu.guest_agent.0")
 	}
 }

@@ -33,7 +33,7 @@ func status(ctx context.Context, e *env, args []string) error {
 		err = e.printJSON(map[string]any{"version": 1, "guests": all})
 	} else {
 		for _, st := range all {
-			fmt.Fprintln(e.stdout, clean(describe(st, e.now())))
+			fmt.Fprintln(e.stdout, clean(describe(st)))
 		}
 	}
 	worst := 0
@@ -53,7 +53,7 @@ func (e *env) statusOf(ctx context.Context, n guest.Name) (guest.Status, error) 
 }
 
 // describe is the line of "status" for people.
-func describe(st guest.Status, now time.Time) string {
+func describe(st guest.Status) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", st.Guest, st.State)
 	if st.PID != 0 {

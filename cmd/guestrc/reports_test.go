@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/tests/need"
+)
+
+func TestStatusInWords(t *testing.T) {
+	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.Local)
+	const when = "2026-11-21 12:00:00"
+	cases := []struct {
+		st   guest.Status
+		want string
+	}{
+		{guest.Status{State: guest.Stopped}, "qemu.db: stopped"},
+		{guest.Status{State: guest.Stopped, LastStop: &guest.StopRecord{At: at, Text: "down in 3.1 s by acpi", Cause: "guest-shutdown"}},
+			"qemu.db: stopped; last stop " + when + ": down in 3.1 s by acpi [guest-shutdown]"},
+		{guest.Status{State: guest.Running, PID: 7, StartedAt: at, Condition: &guest.Condition{State: "running"}, LastStop: &guest.StopRecord{Text: "long ago"}},
+			"qemu.db: running (pid 7, since " + when + ")"},
+		{guest.Status{State: guest.Running, PID: 7, Condition: &guest.Condition{State: "paused"}},
+			"qemu.db: running (pid 7), guest paused"},
+		{guest.Status{State: guest.Running, PID: 7, Condition: &guest.Condition{State: "unknown", Why: "the monitor does not answer"}},
+			"qemu.db: running (pid 7), guest unknown: the monitor does not answer"},
+		{guest.Status{State: guest.Crashed, Message: "its process died"}, "qemu.db: crashed: its process died"},
+	}
+	for _, c := range cases {
+		c.st.Guest = "qemu.db"
+		if diff := cmp.Diff(c.want, describe(c.st)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+// TestShellsReadBackWhatPlanPrints hands quoted arguments to real shells.
+func TestShellsReadBackWhatPlanPrints(t *testing.T) {
+	args := []string{"plain", "", " ", "two words", "it's", "''", `back\slash`, `"double"`, "$HOME", "`id`", "$(id)", "a\nb", "*", "~", "a,b=c:d/e",
+		"-opt", "--", "!", "ü", "#", ";", "&", "|", "<", ">", "(", "{a,b}", "%s"}
+	need.Programs(t, "dash", "bash", "busybox")
+	for _, shell := range [][]string{{"dash"}, {"bash"}, {"busybox", "sh"}} {
+		var quoted []string
+		for _, arg := range args {
+			quoted = append(quoted, shellQuote(arg))
+		}
+		script := "printf '<%s>\\n' " + strings.Join(quoted, " \\\n    ")
+		got := strings.Join(output(t, nil, append(shell, "-c", script)...), "\n")
+		if diff := cmp.Diff("<"+strings.Join(args, ">\n<")+">", got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", shell, diff)
+		}
+	}
+}
