@@ -69,8 +69,8 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 	i, err := h.recorded(ctx, n, s)
 	if err != nil {
 		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
-		if s.Process == nil { // nothing ran that could be in doubt
-			return st, err
+		if nothingRuns(dir, s) {
+			st.State, st.Code = Stopped, StateStopped
 		}
 		return st, nil
 	}
@@ -85,6 +85,17 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 		st.ended(dir, s, i)
 	}
 	return st, nil
+}
+
+// nothingRuns tells, for a guest whose configuration cannot be understood,
+// whether that matters: it does when any process is on record, locks the
+// pidfile or has the lease.
+func nothingRuns(dir *os.File, s State) bool {
+	p, _, err := pidfile.Find(dir, s.Process, pidfile.Expect{})
+	if p != nil {
+		p.Close()
+	}
+	return errors.Is(err, pidfile.ErrNotRunning)
 }
 
 func (st *Status) running(ctx context.Context, s State, i Instance, proc *pidfile.Process, deep bool) {

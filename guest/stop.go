@@ -78,6 +78,9 @@ func (h *House) stop(ctx context.Context, n Name, schedule shutdown.Schedule, p 
 	defer func() { err = errors.Join(err, g.close()) }()
 	i, err := h.recall(ctx, n, g.state, p)
 	if err != nil {
+		if nothingRuns(g.dir, g.state) {
+			err = nil // however badly it is configured, it is stopped
+		}
 		return nil, err
 	}
 	proc, err := g.find(i)
@@ -104,7 +107,10 @@ func (h *House) stop(ctx context.Context, n Name, schedule shutdown.Schedule, p 
 		return result, &Error{Status: StatusFailed, Msg: fmt.Sprintf("cannot stop %s: %s", n, record),
 			Hint: "guestrc kill " + n.String()}
 	}
-	return result, g.clear(ctx, i, result)
+	if err := g.clear(ctx, i, result); err != nil { // down it is, whatever lies about
+		p.Warn(err)
+	}
+	return result, nil
 }
 
 // exists tells whether n is known here at all: one that is not is an error,
@@ -129,19 +135,20 @@ func (h *House) exists(n Name) (bool, error) {
 // clear removes what the ended process left and notes the stop.
 func (g *handle) clear(ctx context.Context, i Instance, result *StopRecord) error {
 	ctx = context.WithoutCancel(ctx) // the guest is gone: cleaning up is due even when the caller gave up
-	if err := i.Sweep(ctx); err != nil {
-		return fmt.Errorf("cannot remove what %s left: %w", g.name, err)
+	err := i.Sweep(ctx)
+	if err != nil {
+		err = fmt.Errorf("cannot remove what %s left: %w", g.name, err)
 	}
 	if result == nil && (g.state.Phase == PhaseStopped || g.state.Phase == "") {
-		return nil
+		return err
 	}
-	return g.save(func(s *State) {
+	return errors.Join(err, g.save(func(s *State) {
 		last := s.LastStop
 		if result != nil {
 			last = result
 		}
 		*s = State{Phase: PhaseStopped, BootID: s.BootID, LastStop: last}
-	})
+	}))
 }
 
 // patience is how long a stop waits for the lock: another stop may hold it for

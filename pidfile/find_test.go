@@ -212,6 +212,8 @@ func TestFindDamagedRecord(t *testing.T) {
 	rec := whole
 	rec.Handle = "000000fe" // no handle follows the type
 	mustDoubt(t, kernel{}, dir, &rec, expected(dir), "record is damaged")
+	rec.Handle = "000000fe01" // a handle of nothing
+	mustDoubt(t, kernel{}, dir, &rec, expected(dir), "record is damaged")
 	g := guest(t, dir)
 	if p, how := mustFind(t, kernel{}, dir, &rec, expected(dir)); p.Pid() != g.pid || how != ByLock {
 		t.Errorf("the kernel's attestation does not count beside a damaged record: %d by %s", p.Pid(), how)

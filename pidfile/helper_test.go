@@ -128,7 +128,7 @@ func spawn(t testing.TB, part string, set ...func(*exec.Cmd)) *child {
 	t.Helper()
 	cmd := exec.CommandContext(deadline(t), "/proc/self/exe")
 	cmd.Args = []string{os.Args[0]}
-	cmd.Env = append(os.Environ(), partVar+"="+part)
+	cmd.Env = append(os.Environ(), partVar+"="+part, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	for _, f := range set {

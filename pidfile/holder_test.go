@@ -25,8 +25,9 @@ func TestHolder(t *testing.T) {
 	wantHolder(t, dir, g.pid)
 	ok(t, os.WriteFile(pidfileOf(dir), []byte("1\n"), 0o600)) // as a QEMU that left root can, through its descriptor
 	wantHolder(t, dir, g.pid)
-	ok(t, g.Process.Kill())
-	awaitState(t, g.pid, 'Z')
+	p := capture(t, g.pid)
+	ok(t, p.Signal(unix.SIGKILL))
+	ok(t, p.Wait(t.Context()))
 	wantHolder(t, dir, 0) // at once, before it is reaped
 }
 

@@ -33,9 +33,9 @@ func TestOpenHandle(t *testing.T) {
 	for name, k := range map[string]kernel{"root": {}, "self": {noRoot: true}} {
 		for text, want := range map[string]error{
 			p.Identity().Handle:        nil,
-			"000000feffffffffffffffff": ErrGone,        // a process that never was
-			"000000010000000000000000": nil,            // another type: the kernel decides
-			"000000fe01":               errUnsupported, // too short
+			"000000feffffffffffffffff": ErrGone, // a process that never was
+			"000000010000000000000000": nil,     // another type: the kernel decides
+			"000000fe01":               ErrGone, // too short
 		} {
 			fd, err := k.openHandle(text)
 			if err == nil {

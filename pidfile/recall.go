@@ -3,6 +3,8 @@ package pidfile
 import (
 	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // recorded finds the record's process and holds the pidfile against it. A
@@ -14,8 +16,8 @@ func (s *search) recorded(rec *Identity) (*Process, How, error) {
 	if p == nil || err != nil {
 		return nil, "", err
 	}
-	err = s.agree(p, how, rec)
-	if p.Ended() {
+	err = s.agree(how, rec)
+	if p.Ended() { // while it was looked at: what did not agree is of no account
 		return nil, "", p.Close()
 	}
 	if err != nil {
@@ -43,6 +45,8 @@ func (s *search) recall(rec *Identity) (*Process, How, error) {
 		return nil, "", nil
 	case err != nil:
 		return nil, "", fmt.Errorf("cannot look for process %d: %w", rec.Pid, err)
+	case p.Ended():
+		return nil, "", p.Close()
 	}
 	return p, how, nil
 }
@@ -60,6 +64,9 @@ func (k kernel) reopen(rec *Identity) (*Process, How, error) {
 	}
 	if rec.Handle != "" {
 		p, err := k.reopenHandle(rec)
+		if errors.Is(err, ErrGone) && rec.Inode != 0 {
+			err = k.goneByInode(rec)
+		}
 		if !errors.Is(err, errUnsupported) {
 			return p, ByHandle, err
 		}
@@ -99,6 +106,20 @@ func (k kernel) reopenHandle(rec *Identity) (*Process, error) {
 	return p, nil
 }
 
+// goneByInode asks the inode, too, before a process passes for gone: a handle
+// that was damaged names nothing, either.
+func (k kernel) goneByInode(rec *Identity) error {
+	fd, err := k.open(rec.Pid)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if k.inode(fd) == rec.Inode {
+		return &damagedError{errors.New("its handle names no process, its inode does")}
+	}
+	return ErrGone
+}
+
 // sameStart returns ErrGone when the number belongs to a process that started at
 // another time.
 func (p *Process) sameStart() error {
@@ -113,7 +134,7 @@ func (p *Process) sameStart() error {
 }
 
 // agree holds what else is known against the record's process.
-func (s *search) agree(p *Process, how How, rec *Identity) error {
+func (s *search) agree(how How, rec *Identity) error {
 	pid, held, err := Holder(s.dir, PidFile)
 	var suspect *SuspectError
 	switch {

@@ -26,10 +26,18 @@ func (m *Machine) Settle(ctx context.Context, p *pidfile.Process) error {
 	ctx, cancel := untilGone(ctx, p, settleTime)
 	defer cancel()
 	err := m.settle(ctx, p)
-	if err != nil && p.Ended() {
+	if err != nil && endsSoon(ctx, p) {
 		return m.startError(fmt.Errorf("QEMU ended at once: %w", err))
 	}
 	return err
+}
+
+// endsSoon reports whether the process ends within a second: QEMU closes its
+// monitor a moment before it is gone.
+func endsSoon(ctx context.Context, p *pidfile.Process) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return p.Wait(ctx) == nil
 }
 
 func (m *Machine) settle(ctx context.Context, p *pidfile.Process) error {

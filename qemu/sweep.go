@@ -14,12 +14,15 @@ import (
 )
 
 // Leftovers names the sockets that QEMU removes when it ends in order, and
-// leaves when it is killed.
+// leaves when it is killed. Under a --root that its user may not enter, it
+// leaves them always.
 func (m *Machine) Leftovers() []string {
 	entries, _ := os.ReadDir(m.Layout.SockDir(m.Name)) // no directory: nothing left
 	var left []string
 	for _, e := range entries {
-		left = append(left, filepath.Join(m.Layout.SockDir(m.Name), e.Name()))
+		if e.Type()&os.ModeSocket != 0 {
+			left = append(left, filepath.Join(m.Layout.SockDir(m.Name), e.Name()))
+		}
 	}
 	return left
 }

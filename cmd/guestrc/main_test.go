@@ -15,12 +15,17 @@ import (
 	"github.com/guestrc/guestrc/tests/need"
 )
 
+// raceOptions spare every guestrc that a test runs the second that the race
+// detector waits for stragglers before it exits.
+const raceOptions = "atexit_sleep_ms=0"
+
 // TestMain makes the test binary guestrc itself, where it is called so or by
 // a guest's name; testscript knows only the first.
 func TestMain(m *testing.M) {
 	if name, err := guest.ParseName(filepath.Base(os.Args[0])); err == nil && isKind(name.Kind) {
 		main()
 	}
+	os.Setenv("GORACE", raceOptions)
 	testscript.Main(m, map[string]func(){"guestrc": main})
 }
 
@@ -41,6 +46,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GUESTRC_ROOT", e.WorkDir)
 			e.Setenv("PROGRAM", program)
+			e.Setenv("GORACE", raceOptions)
 			return defaults(e.WorkDir)
 		},
 	})

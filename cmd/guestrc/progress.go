@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,8 +52,8 @@ func (p *progress) Rung(ev shutdown.Event) {
 	}
 	if o := ev.Outcome; o.Result != shutdown.Down {
 		text := fmt.Sprintf("  %s: %s after %s", o.Verb, o.Result, o.Took)
-		if o.Error != "" && o.Result == shutdown.Failed {
-			text += ": " + o.Error
+		if o.Error != "" {
+			text += ": " + strings.TrimPrefix(o.Error, shutdown.ErrAbsent.Error()+": ")
 		}
 		p.e.out.info(text)
 	}

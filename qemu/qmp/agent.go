@@ -2,26 +2,29 @@ package qmp
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 )
 
 // Agent is a session with the agent inside a guest, over its virtio-serial
-// port (docs/interop/qemu-ga.rst). It has no greeting: QEMU takes the
-// connection whether or not an agent runs.
+// port (docs/interop/qemu-ga.rst). It has no greeting and no events; QEMU takes
+// the connection whether or not an agent runs, and keeps what is written until
+// somebody in the guest opens the port. After an error the session is over. An
+// Agent is for one goroutine.
 type Agent struct {
 	conn net.Conn
 	in   *bufio.Reader
 }
 
-// DialAgent connects to the port's socket.
+// DialAgent connects to the port's socket. Errors are those of Connect.
 func DialAgent(ctx context.Context, path string) (*Agent, error) {
-	conn, err := dial(ctx, path)
+	conn, err := Connect(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -31,82 +34,120 @@ func DialAgent(ctx context.Context, path string) (*Agent, error) {
 // Close ends the session.
 func (a *Agent) Close() error { return a.conn.Close() }
 
-// maxReply bounds what an agent, which the guest controls, may make us read.
+// maxReply bounds what an agent, which the guest controls, can make us read
+// for one request, in bytes.
 const maxReply = 64 << 10
 
 // Sync finds out whether an agent answers, and discards what an earlier client
 // left half-done: 0xFF, which no JSON holds, makes the agent drop its input
-// and marks the beginning of its reply.
+// and marks the beginning of its reply. The error wraps ErrSilent when nobody
+// answers before ctx ends.
 func (a *Agent) Sync(ctx context.Context) error {
-	defer bound(ctx, a.conn)()
-	id := rand.Uint64() >> 12 // JavaScript's numbers, as qemu-ga has them
-	if _, err := fmt.Fprintf(a.conn, "\xff{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%d}}\n", id); err != nil {
-		return a.silent(ctx, err)
+	defer bound(ctx, a.conn.SetDeadline)()
+	id := rand.Uint64N(1 << 53) // qemu-ga's integers are signed
+	err := a.send("guest-sync-delimited", map[string]uint64{"id": id}, 0xFF)
+	if err == nil {
+		err = a.find(id)
 	}
-	for read := 0; read < maxReply; {
-		junk, err := a.in.ReadSlice(0xFF)
-		read += len(junk)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot reach the guest agent: %w", silence(ctx, err))
+}
+
+// find reads until the reply to a guest-sync-delimited with id.
+func (a *Agent) find(id uint64) error {
+	for left := maxReply; left > 0; {
+		skipped, err := a.skip(0xFF)
 		if err != nil {
-			return a.silent(ctx, err)
+			return err
 		}
-		line, err := a.line()
-		read += len(line)
+		line, err := readLine(a.in, maxReply)
 		if err != nil {
-			return a.silent(ctx, err)
+			return err
 		}
-		var reply struct{ Return *uint64 }
-		if json.Unmarshal(line, &reply) == nil && reply.Return != nil && *reply.Return == id {
+		left -= skipped + len(line)
+		line = line[bytes.LastIndexByte(line, 0xFF)+1:] // the mark of an earlier, unfinished reply came first
+		if m, ok := decode(line); ok && string(m.Return) == fmt.Sprint(id) {
 			return nil
 		}
 	}
-	return errors.New("cannot reach the guest agent: it answers with other things than asked for")
+	return errTooLong
 }
 
-// line reads up to a newline, maxReply bytes at the most.
-func (a *Agent) line() ([]byte, error) {
-	var line []byte
-	for {
-		part, err := a.in.ReadSlice('\n')
-		line = append(line, part...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
-		}
-		if len(line) > maxReply {
-			return nil, io.ErrShortBuffer
-		}
+// Ping asks an agent that Sync has found whether it is still there.
+func (a *Agent) Ping(ctx context.Context) error {
+	defer bound(ctx, a.conn.SetDeadline)()
+	err := a.send("guest-ping", nil)
+	if err == nil {
+		err = a.reply()
 	}
-}
-
-func (a *Agent) silent(ctx context.Context, err error) error {
-	if ctx.Err() != nil || errors.Is(err, io.EOF) {
-		return fmt.Errorf("cannot reach the guest agent: %w", ErrSilent)
+	if err != nil {
+		return fmt.Errorf("cannot reach the guest agent: %w", silence(ctx, err))
 	}
-	return fmt.Errorf("cannot reach the guest agent: %w", err)
+	return nil
 }
 
 // Shutdown asks the guest to go down; mode is "powerdown", "halt" or "reboot".
 // Success has no reply, by design: nil means that the request was written and
 // no error came back before ctx or the connection ended.
 func (a *Agent) Shutdown(ctx context.Context, mode string) error {
-	defer bound(ctx, a.conn)()
-	request := map[string]any{"execute": "guest-shutdown", "arguments": map[string]string{"mode": mode}}
-	line, err := json.Marshal(request)
+	defer bound(ctx, a.conn.SetDeadline)()
+	err := a.send("guest-shutdown", map[string]string{"mode": mode})
 	if err == nil {
-		_, err = a.conn.Write(append(line, '\n'))
+		var refusal *Error
+		if err = a.reply(); !errors.As(err, &refusal) {
+			return nil
+		}
 	}
+	return fmt.Errorf("cannot ask the guest agent for a shutdown: %w", silence(ctx, err))
+}
+
+// send writes a request after the bytes of prefix. It has no id: older agents
+// refuse one.
+func (a *Agent) send(name string, arguments any, prefix ...byte) error {
+	line, err := command{Execute: name, Arguments: arguments}.encode()
 	if err != nil {
-		return fmt.Errorf("cannot ask the guest agent for a shutdown: %w", err)
+		return err
 	}
-	answer, err := a.line()
-	if err != nil {
-		return nil // silence, or the end of the connection: the guest is on its way
+	_, err = a.conn.Write(append(prefix, line...))
+	return err
+}
+
+// reply reads the answer to the last request.
+func (a *Agent) reply() error {
+	for left := maxReply; left > 0; {
+		line, err := readLine(a.in, maxReply)
+		if err != nil {
+			return err
+		}
+		left -= len(line)
+		switch m, ok := decode(line); {
+		case ok && m.Error != nil:
+			return m.Error
+		case ok && m.Return != nil:
+			return nil
+		}
 	}
-	var m message
-	if json.Unmarshal(answer, &m) == nil && m.Error != nil {
-		return fmt.Errorf("cannot ask the guest agent for a shutdown: %w", m.Error)
+	return errTooLong
+}
+
+// skip reads up to and including mark.
+func (a *Agent) skip(mark byte) (n int, err error) {
+	for n <= maxReply {
+		part, err := a.in.ReadSlice(mark)
+		n += len(part)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return n, err
+		}
 	}
-	return nil
+	return n, errTooLong
+}
+
+// silence turns the ways in which an absent agent shows into ErrSilent.
+func silence(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
+		return late(ctx, ErrSilent)
+	}
+	return err
 }

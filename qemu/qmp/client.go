@@ -1,13 +1,16 @@
 package qmp
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -18,42 +21,45 @@ type Event struct {
 	At   time.Time // by QEMU's clock
 }
 
-// Client is one session with a monitor. Execute may be called from several
-// goroutines; QEMU answers in order, and replies are matched by id.
+// Client is one session with a monitor. Its methods may be called from several
+// goroutines; replies are matched by id.
 type Client struct {
-	conn   net.Conn
-	events chan Event
-
-	writing sync.Mutex // one command is written at a time
+	conn    net.Conn
+	events  chan Event
+	writing chan struct{} // holds one token while a command is written
+	done    chan struct{} // closed when the reader has ended
 
 	mu      sync.Mutex // guards what follows
 	next    uint64
 	waiting map[uint64]chan message
-	broken  error // why the session is over
-
-	closed sync.Once
-	done   chan struct{} // closed when the reader has ended
+	over    error // why the session has ended
 }
 
-// eventBuffer is how many events are kept for a slow reader; later ones are
-// dropped rather than that a reply waits.
+// eventBuffer is how many events wait for a slow reader.
 const eventBuffer = 64
 
 // Dial connects to the monitor at path, hears its greeting and leaves
 // negotiation mode, all within ctx. That QEMU greets does not mean that its
-// main loop runs: a command must be answered for that.
+// main loop runs (an I/O thread greets): Dial waits for an answer too. The
+// error wraps ErrNoMonitor, ErrBusy, ErrSilent or ErrClosed.
 func Dial(ctx context.Context, path string) (*Client, error) {
-	conn, err := dial(ctx, path)
+	conn, err := Connect(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{conn: conn, events: make(chan Event, eventBuffer), waiting: map[uint64]chan message{}, done: make(chan struct{})}
-	decoder := json.NewDecoder(conn)
-	if err := greet(ctx, conn, decoder); err != nil {
+	in := bufio.NewReader(conn)
+	if err := greet(ctx, conn, in); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("cannot use the monitor %s: %w", path, err)
 	}
-	go c.read(decoder)
+	c := &Client{
+		conn:    conn,
+		events:  make(chan Event, eventBuffer),
+		writing: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		waiting: map[uint64]chan message{},
+	}
+	go c.read(in)
 	if err := c.Execute(ctx, "qmp_capabilities", nil, nil); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("cannot use the monitor %s: %w", path, err)
@@ -61,63 +67,76 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	return c, nil
 }
 
-func greet(ctx context.Context, conn net.Conn, decoder *json.Decoder) error {
-	defer bound(ctx, conn)()
-	var m message
-	err := decoder.Decode(&m)
-	var timeout net.Error
+func greet(ctx context.Context, conn net.Conn, in *bufio.Reader) error {
+	defer bound(ctx, conn.SetReadDeadline)()
+	for {
+		line, err := readLine(in, maxMessage)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return late(ctx, ErrBusy)
+		case errors.Is(err, errTooLong):
+			return err
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrClosed, err)
+		}
+		if m, ok := decode(line); ok && m.Greeting != nil {
+			return nil
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			return errors.New("it does not speak QMP")
+		}
+	}
+}
+
+// Execute sends a command and waits for its reply, which is decoded into reply
+// unless that is nil. An error reply is an *Error. When ctx ends first, the
+// error wraps ErrSilent and the late reply will be dropped; when it ends in the
+// middle of the command, the session is over.
+func (c *Client) Execute(ctx context.Context, name string, arguments, reply any) error {
+	m, err := c.exchange(ctx, name, arguments)
 	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("%w: no greeting; another client has it, or QEMU hangs", ErrSilent)
-	case errors.Is(err, io.EOF):
-		return ErrNoMonitor
 	case err != nil:
-		return err
-	case m.Greeting == nil:
-		return errors.New("no QMP monitor is there")
+	case m.Error != nil:
+		err = m.Error
+	case reply != nil:
+		err = json.Unmarshal(m.Return, reply)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot execute %s: %w", name, err)
 	}
 	return nil
 }
 
-// Events delivers events in order; it is closed when the session ends.
-func (c *Client) Events() <-chan Event { return c.events }
-
-// Execute sends a command and waits for its reply, which is decoded into reply
-// unless that is nil. An error reply is an *Error. When ctx ends first the
-// session is over, as half a message may be under way.
-func (c *Client) Execute(ctx context.Context, name string, arguments, reply any) error {
+func (c *Client) exchange(ctx context.Context, name string, arguments any) (message, error) {
 	id, answer, err := c.expect()
 	if err != nil {
-		return fmt.Errorf("cannot execute %s: %w", name, err)
+		return message{}, err
 	}
-	if err := c.write(ctx, command{name, arguments, id}); err != nil {
-		return fmt.Errorf("cannot execute %s: %w", name, err)
+	defer c.forget(id)
+	line, err := command{name, arguments, id}.encode()
+	if err != nil {
+		return message{}, err
+	}
+	if err := c.write(ctx, line); err != nil {
+		return message{}, err
 	}
 	select {
 	case m, ok := <-answer:
-		switch {
-		case !ok:
-			return fmt.Errorf("cannot execute %s: %w", name, c.reason())
-		case m.Error != nil:
-			return fmt.Errorf("cannot execute %s: %w", name, m.Error)
-		case reply != nil:
-			if err := json.Unmarshal(m.Return, reply); err != nil {
-				return fmt.Errorf("cannot read the reply to %s: %w", name, err)
-			}
+		if !ok {
+			return message{}, c.reason()
 		}
-		return nil
+		return m, nil
 	case <-ctx.Done():
-		c.fail(ErrSilent)
-		return fmt.Errorf("cannot execute %s: %w: %w", name, ErrSilent, context.Cause(ctx))
+		return message{}, late(ctx, ErrSilent)
 	}
 }
 
-// expect registers a command.
+// expect makes room for a reply.
 func (c *Client) expect() (id uint64, answer chan message, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.broken != nil {
-		return 0, nil, c.broken
+	if c.over != nil {
+		return 0, nil, c.over
 	}
 	c.next++
 	answer = make(chan message, 1)
@@ -125,57 +144,54 @@ func (c *Client) expect() (id uint64, answer chan message, err error) {
 	return c.next, answer, nil
 }
 
-func (c *Client) write(ctx context.Context, cmd command) error {
-	line, err := json.Marshal(cmd)
-	if err != nil {
-		return err
+func (c *Client) forget(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, id)
+}
+
+func (c *Client) write(ctx context.Context, line []byte) error {
+	select {
+	case c.writing <- struct{}{}:
+		defer func() { <-c.writing }()
+	case <-ctx.Done():
+		return late(ctx, ErrSilent)
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	deadline, _ := ctx.Deadline()
-	c.conn.SetWriteDeadline(deadline)
-	if _, err := c.conn.Write(append(line, '\n')); err != nil {
-		c.fail(err)
-		return err
+	defer bound(ctx, c.conn.SetWriteDeadline)()
+	n, err := c.conn.Write(line)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = late(ctx, ErrSilent)
+		if n > 0 { // what comes next would be taken for the rest of this command
+			c.end(err)
+		}
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+		err = ErrClosed // the reader still hears what QEMU said last
 	}
+	return err
+}
+
+// Events delivers events in order, and is closed when the session has ended.
+// Nobody need listen: of more than 64 that wait, the oldest are dropped.
+func (c *Client) Events() <-chan Event { return c.events }
+
+// Done is closed when the session has ended and everything was heard.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Close ends the session and waits for its reader. It may be called again.
+func (c *Client) Close() error {
+	c.end(ErrClosed)
+	<-c.done
 	return nil
 }
 
-// read hands on what comes until the session ends. Garbage ends it: what
-// follows could not be matched any more.
-func (c *Client) read(decoder *json.Decoder) {
-	defer close(c.done)
-	defer close(c.events)
-	for {
-		var m message
-		if err := decoder.Decode(&m); err != nil {
-			c.fail(fmt.Errorf("%w: %w", ErrClosed, err))
-			return
-		}
-		switch {
-		case m.Event != "":
-			e := Event{m.Event, m.Data, time.Unix(m.Timestamp.Seconds, m.Timestamp.Microseconds*1000)}
-			select {
-			case c.events <- e:
-			default:
-			}
-		case m.ID != nil:
-			c.mu.Lock()
-			answer, ok := c.waiting[*m.ID]
-			delete(c.waiting, *m.ID)
-			c.mu.Unlock()
-			if ok {
-				answer <- m
-			}
-		}
-	}
-}
-
-// fail ends the session: every command that waits learns why.
-func (c *Client) fail(why error) {
+// end ends the session; every command that waits learns why.
+func (c *Client) end(why error) {
 	c.mu.Lock()
-	if c.broken == nil {
-		c.broken = why
+	if c.over == nil {
+		c.over = why
 	}
 	for id, answer := range c.waiting {
 		close(answer)
@@ -188,15 +204,5 @@ func (c *Client) fail(why error) {
 func (c *Client) reason() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.broken
-}
-
-// Done is closed when the session has ended.
-func (c *Client) Done() <-chan struct{} { return c.done }
-
-// Close ends the session and waits for its reader.
-func (c *Client) Close() error {
-	c.closed.Do(func() { c.fail(ErrClosed) })
-	<-c.done
-	return nil
+	return c.over
 }

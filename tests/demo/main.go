@@ -60,6 +60,9 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := os.Chmod(root, 0o755); err != nil { // for QEMU, which leaves root
+		return err
+	}
 	s := &stage{ctx, program, root}
 	defer func() { err = errors.Join(err, s.clear()) }()
 

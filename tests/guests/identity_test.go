@@ -96,7 +96,7 @@ func TestPidfileTamperedWith(t *testing.T) {
 				t.Errorf("another start: %s", r)
 			}
 			r := w.run("stop", g)
-			if r.code != 0 || !strings.Contains(r.last(), "by acpi") || !p.Ended() {
+			if r.code != 0 || !strings.Contains(r.out, "by acpi") || !p.Ended() {
 				t.Errorf("stop: %s", r)
 			}
 			d.untouched(t)
@@ -173,6 +173,12 @@ func TestStaleRecordHitsNobody(t *testing.T) {
 		}
 	}
 	d.untouched(t)
+	if r := w.run("start", g); r.code != guest.StatusRefused || !strings.Contains(r.err, "hint:") {
+		t.Errorf("start on a record that contradicts itself: %s", r)
+	}
+	if err := errors.Join(os.Remove(state), os.Remove(filepath.Join(w.root, "run/guestrc", g, "pid"))); err != nil {
+		t.Fatal(err)
+	}
 	w.must("start", g)
 	w.must("kill", g)
 }

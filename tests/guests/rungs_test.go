@@ -36,21 +36,22 @@ func TestRungs(t *testing.T) {
 		img      tinyguest.Image
 		words    string
 		schedule string
-		freeze   bool   // QEMU is stopped by SIGSTOP before the stop
-		more     string // one more line of conf.d
-		by       string // the rung that ends it
-		text     string // part of the last line
+		wait     time.Duration // for what the guest does by itself, before the stop
+		freeze   bool          // QEMU is stopped by SIGSTOP before the stop
+		more     string        // one more line of conf.d
+		by       string        // the rung that ends it
+		text     string        // part of the last line
 		least    time.Duration
 		most     time.Duration
 	}{
-		{name: "agent-works", img: withAgent, words: tinyguest.StartAgent + " gr.acpi=ignore", schedule: "agent/60/KILL/5",
+		{name: "agent-works", img: withAgent, words: tinyguest.StartAgent + " gr.acpi=ignore", schedule: "agent/60/KILL/5", more: `ready="agent"`,
 			by: "agent", text: "by agent", most: 30 * time.Second},
-		{name: "agent-ignored", img: withAgent, words: tinyguest.StartAgent + " gr.agent=ignore", schedule: "agent/4/acpi/60/KILL/5",
+		{name: "agent-ignored", img: withAgent, words: tinyguest.StartAgent + " gr.agent=ignore", schedule: "agent/4/acpi/60/KILL/5", more: `ready="agent"`,
 			by: "acpi", text: "by acpi", least: 4 * time.Second, most: 40 * time.Second},
 		{name: "agent-absent", img: plain, schedule: "agent/60/acpi/60/KILL/5",
 			by: "acpi", text: "by acpi", most: 20 * time.Second},
-		{name: "agent-hangs", img: withAgent, words: tinyguest.StartAgent + " gr.freeze=yes", schedule: "agent/60/acpi/60/KILL/5",
-			by: "acpi", text: "by acpi", most: 20 * time.Second},
+		{name: "agent-hangs", img: withAgent, words: tinyguest.StartAgent + " gr.boot=hang gr.after=6000", schedule: "agent/60/acpi/1/KILL/5",
+			more: `ready="agent"`, wait: 8 * time.Second, by: "KILL", text: "agent absent, acpi ignored", least: 4 * time.Second, most: 15 * time.Second},
 		{name: "agent-turned-off", img: plain, schedule: "agent/60/acpi/60/KILL/5", more: `agent="no"`,
 			by: "acpi", text: "by acpi", most: 20 * time.Second},
 
@@ -68,16 +69,14 @@ func TestRungs(t *testing.T) {
 		{name: "acpi-qemu-frozen", img: plain, schedule: "acpi/60/KILL/5", freeze: true,
 			by: "acpi", text: "by acpi", most: 20 * time.Second},
 
-		{name: "ssh-absent", img: plain, schedule: "ssh/60/acpi/60/KILL/5", by: "acpi", text: "by acpi", most: 20 * time.Second},
-
 		{name: "quit-works", img: plain, words: "gr.acpi=ignore", schedule: "acpi/2/quit/10/KILL/5",
 			by: "quit", text: "by quit", least: 2 * time.Second, most: 10 * time.Second},
 		{name: "TERM-works", img: plain, words: "gr.acpi=ignore", schedule: "TERM/10/KILL/5", by: "TERM", text: "by TERM", most: 5 * time.Second},
 		{name: "KILL-works", img: plain, words: "gr.acpi=ignore", schedule: "KILL/5", by: "KILL", text: "killed after", most: 5 * time.Second},
 		{name: "HUP-then-forever", img: plain, words: "gr.acpi=ignore gr.boot=poweroff gr.after=6000", schedule: "acpi/1/forever",
 			by: "forever", text: "by forever", least: time.Second, most: 30 * time.Second},
-		{name: "nothing-works", img: plain, words: "gr.acpi=ignore", schedule: "acpi/1/ssh/1",
-			by: "", text: "still running after 1.0 s: acpi ignored, ssh absent", most: 10 * time.Second},
+		{name: "nothing-works", img: plain, words: "gr.acpi=ignore", schedule: "acpi/1/CONT/1",
+			by: "", text: "still running after 2.0 s: acpi ignored, CONT ignored", most: 10 * time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,6 +85,7 @@ func TestRungs(t *testing.T) {
 			name := w.guest("qemu.g", c.img, c.words, fmt.Sprintf("stop_schedule=%q", c.schedule), c.more)
 			w.must("start", name)
 			p := w.running(name)
+			time.Sleep(c.wait)
 			if c.freeze {
 				if err := p.Signal(unix.SIGSTOP); err != nil {
 					t.Fatal(err)
@@ -202,7 +202,7 @@ func TestPressWhileBooting(t *testing.T) {
 // Guests that are down but not off, or that cannot react.
 func TestUnusualGuests(t *testing.T) {
 	img := image(t, tinyguest.Options{})
-	const pvpanic = `extra_args="-device pvpanic -action panic=none"`
+	const pvpanic = `extra_args="-device pvpanic -action panic=pause"`
 	cases := []struct {
 		name, words string
 		more        []string

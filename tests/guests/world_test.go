@@ -63,6 +63,10 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, root: root, names: map[string]bool{}}
 	t.Cleanup(w.clear)
+	// QEMU, which is not root any more, removes its sockets when it ends.
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(filepath.Join(root, "etc/conf.d"), 0o755); err != nil {
 		t.Fatal(err)
 	}

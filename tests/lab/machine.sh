@@ -1,32 +1,49 @@
 # The first process of a machine, in namespaces of its own. It lays an overlay
 # over the host's root, so that every program of the host is there and nothing
-# that is written stays, makes that the root, and becomes the init.
+# that is written stays, and starts the init.
 #
-#   machine.sh DIR INIT...
+#   machine.sh DIR idle|openrc|systemd
 #
 # DIR holds: root/, empty; layers, a list of directories whose content goes over
-# the root; binds, a list of directories to have at the same place; ready, a FIFO
-# that hears when the machine is up. INIT is "idle", or a program.
+# the root; binds, a list of directories to have at the same place; cgroups, a
+# list of cgroups to be in; ready, a FIFO that hears when the machine is up.
 set -eu
 
-dir=$1
-shift
+dir=$1 init=$2
+
+while read -r cgroup; do
+	echo 0 > "$cgroup/cgroup.procs"
+done < "$dir/cgroups"
 
 # A tmpfs takes the writes: it goes with the namespace, and the host's root may
 # itself be an overlay.
 mount --make-rprivate /
+mount -t proc proc /proc
 mount -t tmpfs -o mode=755 machine "$dir/root"
 cd "$dir/root"
 mkdir upper work root
 mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work machine root
 cd root
 
-# Services of the host are not the machine's, and OpenRC must not take it for a
-# container, where some services do not start.
-rm -rf etc/init.d etc/conf.d etc/runlevels etc/rc?.d .dockerenv run/systemd
+# What the host starts by itself is not started here. Without a machine-id
+# systemd would take this for a first boot and enable everything.
+rm -rf etc/init.d etc/conf.d etc/runlevels etc/rc?.d .dockerenv etc/machine-id \
+	etc/systemd/system/*.wants etc/systemd/system/*.requires etc/systemd/system/default.target
+echo 0123456789abcdef0123456789abcdef > etc/machine-id
 while read -r layer; do
 	cp -a "$layer/." .
 done < "$dir/layers"
+
+if [ "$init" = systemd ]; then
+	mount -t tmpfs -o mode=755 run /run # nspawn keeps its own state there
+	set -- --bind="$dir/ready:/dev/ready"
+	while read -r bind; do
+		set -- "$@" --bind="$bind"
+	done < "$dir/binds"
+	exec systemd-nspawn --quiet --boot --directory=. --machine=machine "$@" \
+		--register=no --keep-unit --settings=no --link-journal=no --resolv-conf=off --timezone=off \
+		--private-network --capability=all --console=pipe --notify-ready=yes < /dev/null
+fi
 
 mount -t tmpfs -o mode=755 dev dev
 mkdir dev/pts dev/shm dev/net
@@ -38,12 +55,12 @@ done
 mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
+: > dev/ready
+mount --bind "$dir/ready" dev/ready
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t tmpfs -o mode=755 run run
 mount -t tmpfs -o mode=1777 tmp tmp
-: > dev/ready
-mount --bind "$dir/ready" dev/ready
 while read -r bind; do
 	mkdir -p ".$bind"
 	mount --rbind "$bind" ".$bind"
@@ -56,8 +73,8 @@ cd /
 ip link set lo up
 hostname machine
 
-if [ "$1" != idle ]; then
-	exec "$@" < /dev/null
+if [ "$init" = openrc ]; then
+	exec /sbin/openrc-init < /dev/null
 fi
 mkdir -p /run/openrc
 echo default > /run/openrc/softlevel

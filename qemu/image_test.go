@@ -1,0 +1,66 @@
+package qemu
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestReadImage has qemu-img make an image of each format.
+func TestReadImage(t *testing.T) {
+	needQEMU(t)
+	dir := t.TempDir()
+	for format, want := range map[string]string{
+		"raw": "", "qcow2": "qcow2", "qcow": "qcow", "qed": "qed", "vmdk": "vmdk", "vdi": "vdi", "vhdx": "vhdx", "vpc": "vpc", "parallels": "parallels",
+	} {
+		path := filepath.Join(dir, format)
+		ctx, cancel := context.WithTimeout(t.Context(), acceptTime)
+		if out, err := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", format, path, "16M").CombinedOutput(); err != nil {
+			t.Errorf("qemu-img create -f %s: %v: %s", format, err, out)
+		}
+		cancel()
+		if got, err := readImage(path); err != nil || got.Format != want || got.Block {
+			t.Errorf("%s: %+v, %v, want %q", format, got, err, want)
+		}
+	}
+}
+
+func TestReadImageOthers(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, dir, "/dev/null", filepath.Join(dir, "missing")} {
+		if got, err := readImage(path); err == nil {
+			t.Errorf("%s is an image: %+v", path, got)
+		}
+	}
+	for header, want := range map[string]string{
+		"": "", "Q": "", "QFI\xfb": "qcow2", "LUKS\xba\xbe\x00\x01": "luks", "QFI": "", strings.Repeat("\x00", 512): "",
+	} {
+		if got := imageFormat([]byte(header)); got != want {
+			t.Errorf("%q is %q, want %q", header, got, want)
+		}
+	}
+}
+
+func FuzzImageFormat(f *testing.F) {
+	for _, m := range magics {
+		f.Add([]byte(strings.Repeat("\x00", m.offset) + m.bytes))
+	}
+	f.Add([]byte("QFI\xfb\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, header []byte) {
+		known := map[string]bool{"": true, "qcow": true}
+		for _, m := range magics {
+			known[m.format] = true
+		}
+		if got := imageFormat(header); !known[got] {
+			t.Errorf("%q", got)
+		}
+	})
+}

@@ -1,0 +1,75 @@
+// Package romguest starts real QEMU guests whose firmware is a few machine
+// instructions: up in milliseconds, and each does exactly one thing when its
+// power button is pressed. It refuses to be an operating system.
+package romguest
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/guestrc/guestrc/tests/lab"
+)
+
+const binary86 = "qemu-system-x86_64"
+
+// Guest is a QEMU that runs until the test ends, or earlier.
+type Guest struct {
+	*lab.Process
+	Dir     string // for sockets; its path is short
+	QMP     string // a monitor's socket, listening before QEMU runs
+	Monitor string // a second QMP monitor's, there once the first has answered
+}
+
+// Start runs code on a q35 machine without KVM. args come last on QEMU's
+// command line; DIR in them stands for Guest.Dir.
+func Start(t lab.T, code Code, args ...string) *Guest {
+	t.Helper()
+	lab.Require(t, binary86)
+	dir, err := os.MkdirTemp("", "rom")
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	g := &Guest{Dir: dir, QMP: filepath.Join(dir, "qmp"), Monitor: filepath.Join(dir, "monitor")}
+	firmware := filepath.Join(dir, "rom")
+	if err := os.WriteFile(firmware, rom(code), 0o600); err != nil {
+		t.Fatalf("%v", err)
+	}
+	socket, err := listening(g.QMP)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer socket.Close()
+	cmd := exec.CommandContext(t.Context(), binary86,
+		"-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-accel", "tcg", "-m", "16", "-bios", firmware,
+		"-chardev", "socket,id=qmp,fd=3,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
+		"-qmp", "unix:"+g.Monitor+",server=on,wait=off")
+	for _, arg := range args {
+		cmd.Args = append(cmd.Args, string(bytes.ReplaceAll([]byte(arg), []byte("DIR"), []byte(dir))))
+	}
+	cmd.ExtraFiles = []*os.File{socket}
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	g.Process = lab.Start(t, cmd)
+	t.Cleanup(func() {
+		g.Kill()
+		if t.Failed() && said.Len() > 0 {
+			t.Logf("QEMU said: %s", said.String())
+		}
+	})
+	return g
+}
+
+// listening makes the socket for QEMU to accept on.
+func listening(path string) (*os.File, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	l.SetUnlinkOnClose(false)
+	return l.File()
+}
