@@ -37,6 +37,8 @@ install: bin/guestrc
 	chmod 755 $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc
 	sed 's|/usr/bin/guestrc|$(BINDIR)/guestrc|g' units/guestrc-qemu@.service > $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service
+	$(INSTALL) -d $(DESTDIR)$(GENERATORDIR)
+	ln -sf $(BINDIR)/guestrc $(DESTDIR)$(GENERATORDIR)/guestrc-generator
 	[ -e $(DESTDIR)$(SYSCONFDIR)/conf.d/qemu ] || { bin/guestrc vars qemu --sample > $(DESTDIR)$(SYSCONFDIR)/conf.d/qemu && chmod 644 $(DESTDIR)$(SYSCONFDIR)/conf.d/qemu; }
 	$(INSTALL) -m 644 docs/man/guestrc.8 $(DESTDIR)$(MANDIR)/man8/
 	$(INSTALL) -m 644 docs/man/guestrc.conf.5 $(DESTDIR)$(MANDIR)/man5/
@@ -49,7 +51,7 @@ install: bin/guestrc
 
 # Leaves conf.d and what guests keep alone.
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service \
+	rm -f $(DESTDIR)$(GENERATORDIR)/guestrc-generator $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service \
 		$(DESTDIR)$(MANDIR)/man8/guestrc.8 $(DESTDIR)$(MANDIR)/man5/guestrc.conf.5 \
 		$(DESTDIR)$(BASHDIR)/guestrc $(DESTDIR)$(ZSHDIR)/_guestrc $(DESTDIR)$(FISHDIR)/guestrc.fish
 	rm -rf $(DESTDIR)$(DOCDIR)

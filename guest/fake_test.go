@@ -108,11 +108,11 @@ func (i *fakeInstance) Target(p *pidfile.Process) Target { return fakeTarget{p} 
 
 type fakeTarget struct{ p *pidfile.Process }
 
-func (t fakeTarget) Wait(ctx context.Context) error     { return t.p.Wait(ctx) }
-func (t fakeTarget) Forced(verb string) bool            { return verb == "KILL" }
+func (t fakeTarget) Wait(ctx context.Context) error                       { return t.p.Wait(ctx) }
+func (t fakeTarget) Forced(verb string) bool                              { return verb == "KILL" }
 func (t fakeTarget) Wake(context.Context, func(string)) shutdown.Schedule { return nil }
-func (t fakeTarget) Close() {}
-func (t fakeTarget) Cause() string                      { return "signal" }
+func (t fakeTarget) Close()                                               {}
+func (t fakeTarget) Cause() string                                        { return "signal" }
 func (t fakeTarget) Rung(verb string) shutdown.Rung {
 	_, sig, err := shutdown.ParseSignal(verb)
 	if err != nil {

@@ -118,7 +118,7 @@ func TestStartCompletesAnInterruptedOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := h.open(t.Context(), n, lockPatience)
+	g, err := h.open(t.Context(), n, LockPatience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestUnknownGuest(t *testing.T) {
 func TestKillWorksDuringAStop(t *testing.T) {
 	h, n, _ := newHouse(t)
 	mustStart(t, h, n)
-	g, err := h.open(t.Context(), n, lockPatience) // as a stop under way has it
+	g, err := h.open(t.Context(), n, LockPatience) // as a stop under way has it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/pidfile"
 )
 
@@ -78,6 +79,23 @@ func (h *House) Configure(ctx context.Context, n Name, p Progress) (Instance, er
 func (h *House) Check(ctx context.Context, n Name) error {
 	_, err := h.Configure(ctx, n, discard{})
 	return err
+}
+
+// Needs is what the files of n say about other services, and its plan.
+func (h *House) Needs(ctx context.Context, n Name) (deps.Relations, Plan, error) {
+	k, err := h.kind(n)
+	if err != nil {
+		return deps.Relations{}, Plan{}, err
+	}
+	c, _, err := h.Load(k, n)
+	if err != nil {
+		return deps.Relations{}, Plan{}, err
+	}
+	i, err := k.Configure(ctx, h.Layout, n, c)
+	if err != nil {
+		return deps.Relations{}, Plan{}, err
+	}
+	return deps.Of(c), i.Plan(), nil
 }
 
 // recall makes the instance that s tells of; without a memo, the one that the

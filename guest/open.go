@@ -11,10 +11,10 @@ import (
 	"github.com/guestrc/guestrc/pidfile"
 )
 
-// lockPatience is how long an action waits for another one on the same guest.
+// LockPatience is how long an action waits for another one on the same guest.
 // A stop that is under way holds the lock for its whole schedule, so whoever
 // waits for a stop waits for its schedule on top.
-const lockPatience = 20 * time.Second
+const LockPatience = 20 * time.Second
 
 // handle is one guest, open for an action: its run directory and its record,
 // under its lock until close.

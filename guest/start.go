@@ -57,7 +57,7 @@ func (h *House) isReady(n Name) bool {
 // forget clears what a guest left that ended before it was ready, unless
 // another start came in between.
 func (h *House) forget(ctx context.Context, n Name, i Instance, proc *pidfile.Process) error {
-	g, err := h.open(context.WithoutCancel(ctx), n, lockPatience)
+	g, err := h.open(context.WithoutCancel(ctx), n, LockPatience)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	if err != nil {
 		return nil, nil, false, err
 	}
-	g, err := h.open(ctx, n, lockPatience)
+	g, err := h.open(ctx, n, LockPatience)
 	if err != nil {
 		return nil, nil, false, err
 	}
@@ -199,7 +199,7 @@ func end(ctx context.Context, proc *pidfile.Process) error {
 
 // markReady notes when the guest became ready, unless it was stopped meanwhile.
 func (h *House) markReady(ctx context.Context, n Name, proc *pidfile.Process) error {
-	g, err := h.open(ctx, n, lockPatience)
+	g, err := h.open(ctx, n, LockPatience)
 	if err != nil {
 		return err
 	}

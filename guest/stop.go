@@ -156,20 +156,20 @@ func (g *handle) clear(ctx context.Context, i Instance, result *StopRecord) erro
 func (h *House) patience(ctx context.Context, n Name) time.Duration {
 	dir, s, err := h.look(n)
 	if err != nil {
-		return lockPatience
+		return LockPatience
 	}
 	if dir != nil {
 		dir.Close()
 	}
 	i, err := h.recall(ctx, n, s, discard{})
 	if err != nil {
-		return lockPatience
+		return LockPatience
 	}
 	total := i.Plan().Schedule.Total()
 	if total > 24*time.Hour {
 		total = 24 * time.Hour
 	}
-	return lockPatience + total
+	return LockPatience + total
 }
 
 // discard is a Progress that tells nobody.

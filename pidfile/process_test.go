@@ -74,8 +74,9 @@ func TestCaptureRefuses(t *testing.T) {
 	gone := spawn(t, "wait")
 	gone.kill()
 	zombie := spawn(t, "wait")
-	ok(t, zombie.Process.Kill())
-	awaitState(t, zombie.pid, 'Z')
+	p := capture(t, zombie.pid)
+	ok(t, p.Signal(unix.SIGKILL))
+	ok(t, p.Wait(t.Context())) // state Z alone is too early: it comes with the end of the first thread
 	for name, c := range map[string]struct {
 		pid  int
 		k    kernel

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/tests/need"
 )
 
 // acceptTime is far more than a QEMU needs that runs no guest.
@@ -26,7 +27,7 @@ const acceptTime = 60 * time.Second
 // of testdata/plan that this machine can serve: files, sockets, bridges, the
 // user to become and the sandbox are real. Only KVM is not.
 func TestRealQEMUAccepts(t *testing.T) {
-	needQEMU(t)
+	need.Programs(t, "qemu-system-x86_64", "qemu-system-i386", "qemu-img")
 	for _, c := range planCases(t) {
 		if !c.accept {
 			continue
@@ -40,14 +41,6 @@ func TestRealQEMUAccepts(t *testing.T) {
 			s := newScene(t)
 			s.run(t, s.machine(t, c))
 		})
-	}
-}
-
-func needQEMU(t *testing.T) {
-	t.Helper()
-	for _, program := range []string{"/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-img"} {
-		_, err := os.Stat(program)
-		need(t, program, err)
 	}
 }
 
@@ -102,16 +95,8 @@ func (s *scene) machine(t *testing.T, c *planCase) *Machine {
 	if err := m.prepareFirmware(); err != nil {
 		t.Fatal(err)
 	}
-	sockets := m.Layout.SockDir(m.Name)
-	for _, dir := range []string{sockets, filepath.Dir(m.Sockets.Monitor)} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if os.Geteuid() == 0 {
-		if err := os.Chown(sockets, m.UID, m.GID); err != nil {
-			t.Fatal(err)
-		}
+	if err := m.makeDirs(); err != nil {
+		t.Fatal(err)
 	}
 	return m
 }
@@ -181,18 +166,16 @@ func (s *scene) run(t *testing.T, m *Machine) {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	for _, in := range m.Inherit {
-		f := s.open(t, in)
-		defer f.Close()
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	inherited, err := m.openInherited()
+	if err == nil {
+		cmd.ExtraFiles = inherited
+		err = cmd.Start()
 	}
-	if err := cmd.Start(); err != nil {
+	closeAll(inherited) // so that a QEMU that ends is noticed
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range cmd.ExtraFiles {
-		f.Close() // so that a QEMU that ends is noticed
-	}
-	err := askToQuit(ctx, m.Sockets.QMP, func() { checkUser(t, cmd.Process.Pid, m) })
+	err = askToQuit(ctx, m.Sockets.QMP, func() { checkUser(t, cmd.Process.Pid, m) })
 	if waitErr := cmd.Wait(); err != nil || waitErr != nil {
 		t.Errorf("%s\n%v, %v: %s", argvText(args), err, waitErr, out.String())
 	}
@@ -208,28 +191,6 @@ func emulated(args []string) []string {
 		args[i+1] = "max"
 	}
 	return args
-}
-
-func (s *scene) open(t *testing.T, in Inherit) *os.File {
-	t.Helper()
-	if in.What == "tap" {
-		tap, err := openTap(in.Ifname, in.Bridge)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tap
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: in.Path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	l.SetUnlinkOnClose(false)
-	f, err := l.File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
 }
 
 // checkUser looks whom QEMU became.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/guestrc/guestrc/tests/need"
 )
 
 // help is what a QEMU prints, cut to what matters here.
@@ -183,8 +186,12 @@ func TestProbeHangs(t *testing.T) {
 }
 
 func TestProbeRealQEMU(t *testing.T) {
-	needQEMU(t)
-	f, err := probeFeatures(t.Context(), t.TempDir(), "/usr/bin/qemu-system-x86_64")
+	need.Programs(t, "qemu-system-x86_64")
+	path, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := probeFeatures(t.Context(), t.TempDir(), path)
 	if err != nil || f.Version == "" || !f.Runas && !f.RunWithUser {
 		t.Errorf("%+v, %v", f, err)
 	}

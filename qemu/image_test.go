@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/guestrc/guestrc/tests/need"
 )
 
 // TestReadImage has qemu-img make an image of each format.
 func TestReadImage(t *testing.T) {
-	needQEMU(t)
+	need.Programs(t, "qemu-img")
 	dir := t.TempDir()
 	for format, want := range map[string]string{
 		"raw": "", "qcow2": "qcow2", "qcow": "qcow", "qed": "qed", "vmdk": "vmdk", "vdi": "vdi", "vhdx": "vhdx", "vpc": "vpc", "parallels": "parallels",

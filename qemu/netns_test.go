@@ -2,34 +2,25 @@ package qemu
 
 import (
 	"errors"
-	"os"
 	"runtime"
 	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-)
 
-// need skips a test for want of a component; where CI is set, nothing is
-// wanting.
-func need(t *testing.T, what string, err error) {
-	t.Helper()
-	if err == nil {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("missing: %s: %v", what, err)
-	}
-	t.Skipf("missing: %s: %v", what, err)
-}
+	"github.com/guestrc/guestrc/tests/need"
+)
 
 // ownNetns puts the test's goroutine, and the processes that it starts, into a
 // network namespace of its own with loopback up. The thread is never given
 // back: it ends with the test, and the namespace with it.
 func ownNetns(t *testing.T) {
 	t.Helper()
+	need.Root(t)
 	runtime.LockOSThread()
-	need(t, "a network namespace (root)", unix.Unshare(unix.CLONE_NEWNET))
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
+	}
 	s := dgramSocket(t)
 	if err := raise(s, "lo"); err != nil {
 		t.Fatal(err)

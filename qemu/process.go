@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"mvdan.cc/sh/v3/syntax"
 )
 
 // process works out as whom, with what priority and environment QEMU runs.
@@ -35,6 +33,8 @@ func (p *planner) process() {
 	p.environment()
 }
 
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // environment is what the files export, as OpenRC would pass it on, then env.
 func (p *planner) environment() {
 	for _, v := range p.cfg.Values {
@@ -44,7 +44,7 @@ func (p *planner) environment() {
 	}
 	for _, word := range p.words("env") {
 		name, _, ok := strings.Cut(word, "=")
-		if !ok || !syntax.ValidName(name) {
+		if !ok || !envName.MatchString(name) {
 			p.fail("env", `env="NAME=value OTHER='two words'"`, "%q is not NAME=value", word)
 			continue
 		}

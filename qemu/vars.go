@@ -122,7 +122,7 @@ var Vars = confd.Table{
 	{Name: "ready_address", Group: "Start", Type: confd.String,
 		Help: "Guest's address for ready=tcp:PORT. With user networking the forwarded port is found without it."},
 	{Name: "ready_timeout", Group: "Start", Type: confd.Seconds, Default: "120",
-		Help: "Longest time that a guest may take to become ready. Then the start is reported as failed, and the guest runs on."},
+		Help: "Longest time that a guest may take to become ready. After that the start is complete with a warning, and the guest runs on."},
 
 	{Name: "stop_schedule", Group: "Stop", Type: confd.Schedule, Default: defaultSchedule,
 		Help: "Ways to end the guest, in order, each with the seconds that it gets: agent, acpi, ssh, quit, signals, forever."},

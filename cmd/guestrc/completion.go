@@ -67,7 +67,7 @@ func bashCompletion() string {
 	var b strings.Builder
 	b.WriteString(`# bash completion for guestrc
 _guestrc() {
-	local cur=${COMP_WORDS[COMP_CWORD]} verb= words= i
+	local cur=${COMP_WORDS[COMP_CWORD]} verb='' words='' i
 	local -a root=()
 	if [[ ${COMP_WORDS[COMP_CWORD-1]} == --root ]]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")

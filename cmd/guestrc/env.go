@@ -42,6 +42,9 @@ func newEnv(self string, stdin io.Reader, stdout, stderr io.Writer, getenv func(
 // run finds the verb and runs it. A symlink KIND.NAME to the program is an LSB
 // init script of that guest: "qemu.db start" is "guestrc start qemu.db".
 func (e *env) run(ctx context.Context, args []string) error {
+	if filepath.Base(e.self) == generatorName {
+		return e.runGenerator(ctx, args)
+	}
 	if name, err := guest.ParseName(filepath.Base(e.self)); err == nil && isKind(name.Kind) {
 		return e.runScript(ctx, name, args)
 	}

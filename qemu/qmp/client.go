@@ -52,6 +52,16 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 		conn.Close()
 		return nil, fmt.Errorf("cannot use the monitor %s: %w", path, err)
 	}
+	c := start(conn, in)
+	if err := c.Execute(ctx, "qmp_capabilities", nil, nil); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("cannot use the monitor %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// start begins a session behind the greeting.
+func start(conn net.Conn, in *bufio.Reader) *Client {
 	c := &Client{
 		conn:    conn,
 		events:  make(chan Event, eventBuffer),
@@ -60,11 +70,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 		waiting: map[uint64]chan message{},
 	}
 	go c.read(in)
-	if err := c.Execute(ctx, "qmp_capabilities", nil, nil); err != nil {
-		c.Close()
-		return nil, fmt.Errorf("cannot use the monitor %s: %w", path, err)
-	}
-	return c, nil
+	return c
 }
 
 func greet(ctx context.Context, conn net.Conn, in *bufio.Reader) error {

@@ -23,11 +23,15 @@ type FakeAgent struct {
 	requests []string
 }
 
-// Reaction gets a request's name and arguments and returns the bytes to send.
+// Reaction gets a request's name and arguments and returns the bytes to send,
+// or Usual.
 type Reaction func(name string, arguments map[string]any) string
 
-// StartAgent listens at path until the test ends. It answers what react
-// returns "default" for.
+// Usual stands for what qemu-ga answers.
+const Usual = "usual"
+
+// StartAgent listens at path until the test ends. A nil react is Usual for
+// everything.
 func StartAgent(t need.T, path string, react Reaction) *FakeAgent {
 	t.Helper()
 	listener, err := net.Listen("unix", path)
@@ -71,18 +75,17 @@ func (a *FakeAgent) converse(conn net.Conn) {
 		a.mu.Lock()
 		a.requests = append(a.requests, request.Execute)
 		a.mu.Unlock()
-		answer := "default"
+		answer := Usual
 		if a.react != nil {
 			answer = a.react(request.Execute, request.Arguments)
 		}
-		if answer == "default" {
+		if answer == Usual {
 			answer = usual(request.Execute, request.Arguments)
 		}
 		fmt.Fprint(conn, answer)
 	}
 }
 
-// usual is what qemu-ga answers.
 func usual(name string, arguments map[string]any) string {
 	switch name {
 	case "guest-sync-delimited":

@@ -35,8 +35,8 @@ type FakeMonitor struct {
 type Answer func(m *FakeMonitor, id string, arguments json.RawMessage)
 
 // StartMonitor listens at path until the test ends. A nil answer to a command
-// is silence; a command without any gets CommandNotFound, but qmp_capabilities
-// and query-status work as in QEMU.
+// is silence, and so it is to "greeting"; a command that has no answer gets
+// CommandNotFound, but qmp_capabilities and query-status work as in QEMU.
 func StartMonitor(t need.T, path string, answers map[string]Answer) *FakeMonitor {
 	t.Helper()
 	listener, err := net.Listen("unix", path)
@@ -65,7 +65,7 @@ func Refuse(desc string) Answer {
 	}
 }
 
-// Hang up, as QEMU does when it ends.
+// HangUp closes the connection, as QEMU does when it ends.
 func HangUp(m *FakeMonitor, _ string, _ json.RawMessage) { m.hangUp() }
 
 func (m *FakeMonitor) serve() {

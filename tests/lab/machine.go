@@ -42,7 +42,6 @@ type spec struct {
 	layers  []string // laid over the root, later ones win
 	binds   []string
 	cgroups []string
-	env     []string
 	// leader finds the init, once the machine is up, from the first process.
 	leader func(first int) (int, error)
 	// listen is called before the first process starts, with Machine.dir; what
@@ -134,7 +133,7 @@ func (m *Machine) firstProcess(s spec) *exec.Cmd {
 	}
 	m.t.Cleanup(func() { console.Close() })
 	cmd := exec.Command("sh", "-c", machineScript, "machine.sh", m.dir, s.init)
-	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"}, s.env...)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"}
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,

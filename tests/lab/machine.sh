@@ -6,7 +6,8 @@
 #
 # DIR holds: root/, empty; layers, a list of directories whose content goes over
 # the root; binds, a list of directories to have at the same place; cgroups, a
-# list of cgroups to be in; ready, a FIFO that hears when the machine is up.
+# list of cgroups to be in; ready, a FIFO that hears when an OpenRC
+# machine is up; notify, the socket that hears it of systemd.
 set -eu
 
 dir=$1 init=$2
@@ -40,6 +41,7 @@ if [ "$init" = systemd ]; then
 	while read -r bind; do
 		set -- "$@" --bind="$bind"
 	done < "$dir/binds"
+	export NOTIFY_SOCKET="$dir/notify"
 	exec systemd-nspawn --quiet --boot --directory=. --machine=machine "$@" \
 		--register=no --keep-unit --settings=no --link-journal=no --resolv-conf=off --timezone=off \
 		--private-network --capability=all --console=pipe --notify-ready=yes < /dev/null

@@ -2,10 +2,38 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
+
+// What is served is a program that a service of each init system keeps alive.
+var services = map[string]struct {
+	start func(T, ...Option) *Machine
+	path  string
+	mode  fs.FileMode
+	text  string
+	load  []string // after the installation
+	ctl   func(verb string) []string
+	dead  int // exit status of "status" when it does not run
+}{
+	"openrc":  {OpenRC, openrcPath, 0o755, openrcNap, []string{"rc-update", "-u"}, openrcCtl, 3},
+	"booted":  {OpenRCBooted, openrcPath, 0o755, openrcNap, []string{"rc-update", "-u"}, openrcCtl, 3},
+	"systemd": {Systemd, "/etc/systemd/system/nap.service", 0o644, "[Service]\nExecStart=/bin/sleep 1000\n", []string{"systemctl", "daemon-reload"}, systemdCtl, 3},
+}
+
+const (
+	openrcPath = "/etc/init.d/nap"
+	openrcNap  = "#!/sbin/openrc-run\ncommand=/bin/sleep\ncommand_args=1000\ncommand_background=yes\npidfile=/run/nap.pid\n"
+)
+
+func openrcCtl(verb string) []string  { return []string{"rc-service", "nap", verb} }
+func systemdCtl(verb string) []string { return []string{"systemctl", verb, "nap"} }
 
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
@@ -14,36 +42,106 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func TestOpenRC(t *testing.T) {
-	begun := time.Now()
-	m := OpenRC(t)
-	t.Logf("up after %v", time.Since(begun))
-	ctx := within(t, time.Minute)
-	m.Install("/etc/init.d/nap", "#!/sbin/openrc-run\ncommand=/bin/sleep\ncommand_args=1000\n"+
-		"command_background=yes\npidfile=/run/nap.pid\n", 0o755)
-	m.Must(ctx, "rc-update", "-u")
-	m.Must(ctx, "rc-update", "add", "nap", "default")
-	if _, _, code := m.Run(ctx, "rc-service", "nap", "status"); code != 3 {
-		t.Errorf("status before the start: %d, want 3", code)
+// TestMachines runs each kind twice at the same time, then once more, with the
+// same service in each, and looks whether anything stays behind.
+func TestMachines(t *testing.T) {
+	before := mounts(t)
+	var namespaces []string
+	seen := make(chan string, 100)
+	for round := range 2 {
+		t.Run(fmt.Sprint("round", round), func(t *testing.T) {
+			for name := range services {
+				for copies := range 2 {
+					t.Run(fmt.Sprint(name, copies), func(t *testing.T) {
+						t.Parallel()
+						seen <- serve(t, name)
+					})
+				}
+			}
+		})
 	}
-	m.Must(ctx, "rc-service", "nap", "start")
-	if out := m.Must(ctx, "rc-service", "nap", "status"); !strings.Contains(out, "started") {
-		t.Errorf("status says %q", out)
+	close(seen)
+	for ns := range seen {
+		namespaces = append(namespaces, ns)
 	}
-	m.Must(ctx, "openrc", "nonetwork") // another runlevel
-	if _, _, code := m.Run(ctx, "rc-service", "nap", "status"); code != 3 {
-		t.Errorf("status after leaving the runlevel: %d, want 3", code)
+	if after := mounts(t); after != before {
+		t.Errorf("mounts before:\n%s\nand after:\n%s", before, after)
 	}
-	if links := m.Must(ctx, "ip", "-o", "link"); strings.Count(links, "\n") != 1 || !strings.Contains(links, "LOOPBACK,UP") {
-		t.Errorf("links: %s", links)
+	if left := processesIn(t, namespaces); len(left) > 0 {
+		t.Errorf("processes left: %q", left)
+	}
+	parents, err := systemdHierarchies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parents {
+		if left, _ := filepath.Glob(filepath.Join(p, fmt.Sprint(cgroupPrefix, os.Getpid(), "-*"))); len(left) > 0 {
+			t.Errorf("cgroups left: %q", left)
+		}
 	}
 }
-func TestOpenRCBooted(t *testing.T) {
+
+// serve runs the service in a machine and returns its mount namespace.
+func serve(t *testing.T, name string) string {
+	s := services[name]
 	begun := time.Now()
-	m := OpenRCBooted(t)
-	t.Logf("up after %v", time.Since(begun))
+	m := s.start(t)
+	t.Logf("up after %v", time.Since(begun).Round(time.Millisecond))
 	ctx := within(t, time.Minute)
-	m.Install("/etc/init.d/bye", "#!/sbin/openrc-run\nstart() { :; }\nstop() { echo bye >&2; sleep 1; echo bye-bye >&2; }\n", 0o755)
+	m.Install(s.path, s.text, s.mode)
+	m.Must(ctx, s.load[0], s.load[1:]...)
+	for _, step := range []struct {
+		verb string
+		code int
+	}{{"status", 0}, {"start", 0}, {"status", 1}, {"stop", 0}, {"status", 0}, {"start", 0}} {
+		want := 0
+		if step.verb == "status" && step.code == 0 {
+			want = s.dead
+		}
+		argv := s.ctl(step.verb)
+		if stdout, stderr, code := m.Run(ctx, argv[0], argv[1:]...); code != want {
+			t.Errorf("%q: exit status %d, want %d\n%s%s", argv, code, want, stdout, stderr)
+		}
+	}
+	if links := m.Must(ctx, "ip", "-o", "link"); !strings.Contains(links, "LOOPBACK,UP") || strings.Contains(links, "eth0") {
+		t.Errorf("links: %s", links)
+	}
+	return strings.TrimSpace(m.Must(ctx, "readlink", "/proc/self/ns/mnt"))
+}
+
+func mounts(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// processesIn lists processes that are in one of the mount namespaces.
+func processesIn(t *testing.T, namespaces []string) (left []string) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range all {
+		ns, err := os.Readlink(link) // fails when the process has ended
+		for _, n := range namespaces {
+			if err == nil && ns == n {
+				left = append(left, link)
+			}
+		}
+	}
+	return left
+}
+
+func TestOpenRCShutdown(t *testing.T) {
+	t.Parallel()
+	m := OpenRCBooted(t)
+	ctx := within(t, time.Minute)
+	m.Install("/etc/init.d/bye", "#!/sbin/openrc-run\nstart() { :; }\nstop() { echo bye >&2; sleep 0.5; echo bye-bye >&2; }\n", 0o755)
+	m.Must(ctx, "rc-update", "-u")
 	m.Must(ctx, "rc-service", "bye", "start")
 	how, err := m.PowerOffOpenRC(ctx)
 	if err != nil || how != "signal: interrupt" {
@@ -53,16 +151,69 @@ func TestOpenRCBooted(t *testing.T) {
 		t.Errorf("the service was not stopped:\n%s", m.Console())
 	}
 }
-func TestSystemd(t *testing.T) {
-	begun := time.Now()
-	m := Systemd(t)
-	t.Logf("up after %v", time.Since(begun))
+
+func TestSystemdShutdown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := Systemd(t, Bind(dir))
 	ctx := within(t, time.Minute)
-	t.Log(m.Run(ctx, "systemctl", "is-system-running"))
-	t.Log(m.Run(ctx, "systemctl", "--failed"))
+	if state, _, _ := m.Run(ctx, "systemctl", "is-system-running"); state != "running\n" {
+		_, failed, _ := m.Run(ctx, "systemctl", "--failed")
+		t.Errorf("it is %s%s", state, failed)
+	}
+	m.Install("/etc/systemd/system/bye.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n"+
+		"ExecStop=/bin/sh -c 'sleep 0.5; echo bye-bye > "+dir+"/bye'\n", 0o644)
+	m.Must(ctx, "systemctl", "start", "bye")
 	how, err := m.PowerOffSystemd(ctx)
 	if err != nil || how != "exit status 0" {
 		t.Errorf("ended by %q, %v", how, err)
 	}
-	t.Log(m.Console())
+	if text, err := os.ReadFile(filepath.Join(dir, "bye")); string(text) != "bye-bye\n" {
+		t.Errorf("the service was not stopped: %q, %v", text, err)
+	}
+}
+
+func TestLayer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "etc/conf.d"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "etc/conf.d/nap"), []byte("x=1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := OpenRC(t, Layer(dir))
+	if text, err := m.ReadFile("/etc/conf.d/nap"); text != "x=1\n" {
+		t.Errorf("read %q, %v", text, err)
+	}
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	m := OpenRC(t)
+	if stdout, stderr, code := m.Run(within(t, time.Minute), "sh", "-c", "echo out; echo err >&2; exit 7"); stdout != "out\n" || stderr != "err\n" || code != 7 {
+		t.Errorf("%q, %q, %d", stdout, stderr, code)
+	}
+	begun := time.Now()
+	if _, stderr, code := m.Run(within(t, 200*time.Millisecond), "sleep", "60"); code != -1 || !strings.Contains(stderr, "deadline exceeded") {
+		t.Errorf("%q, %d", stderr, code)
+	}
+	if out, _, code := m.Run(within(t, time.Minute), "sh", "-c", "sleep 60 & echo started"); code != 0 || out != "started\n" {
+		t.Errorf("%q, %d", out, code)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("took %v", took)
+	}
+	m.proc.Kill()
+	if _, _, code := m.Run(within(t, time.Minute), "true"); code == 0 {
+		t.Error("a command ran although the machine has ended")
+	}
+}
+
+func TestWaitGivesUp(t *testing.T) {
+	t.Parallel()
+	m := OpenRC(t)
+	if _, err := m.Wait(within(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
 }

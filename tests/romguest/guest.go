@@ -9,11 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/guestrc/guestrc/tests/lab"
 )
 
-const binary86 = "qemu-system-x86_64"
+const emulator = "qemu-system-x86_64"
 
 // Guest is a QEMU that runs until the test ends, or earlier.
 type Guest struct {
@@ -27,7 +28,7 @@ type Guest struct {
 // command line; DIR in them stands for Guest.Dir.
 func Start(t lab.T, code Code, args ...string) *Guest {
 	t.Helper()
-	lab.Require(t, binary86)
+	lab.Require(t, emulator)
 	dir, err := os.MkdirTemp("", "rom")
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -43,12 +44,12 @@ func Start(t lab.T, code Code, args ...string) *Guest {
 		t.Fatalf("%v", err)
 	}
 	defer socket.Close()
-	cmd := exec.CommandContext(t.Context(), binary86,
+	cmd := exec.CommandContext(t.Context(), emulator,
 		"-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-accel", "tcg", "-m", "16", "-bios", firmware,
 		"-chardev", "socket,id=qmp,fd=3,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
 		"-qmp", "unix:"+g.Monitor+",server=on,wait=off")
 	for _, arg := range args {
-		cmd.Args = append(cmd.Args, string(bytes.ReplaceAll([]byte(arg), []byte("DIR"), []byte(dir))))
+		cmd.Args = append(cmd.Args, strings.ReplaceAll(arg, "DIR", dir))
 	}
 	cmd.ExtraFiles = []*os.File{socket}
 	var said bytes.Buffer
