@@ -13,7 +13,7 @@ func TestOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Relations{Need: []string{"qemu.b", "net.br0"}, Want: []string{"sshd"}, After: []string{"qemu.b", "net.br0"}, Use: []string{}}
+	want := Relations{Need: []string{"qemu.b", "net.br0"}, Want: []string{"sshd"}, After: []string{"qemu.b", "net.br0"}, Use: []string{}, Before: []string{}}
 	if diff := cmp.Diff(want, Of(c)); diff != "" {
 		t.Error(diff)
 	}

@@ -37,10 +37,18 @@ func (k fakeKind) Vars() confd.Table {
 }
 
 func (k fakeKind) Configure(_ context.Context, l Layout, n Name, c *confd.Config) (Instance, error) {
+	if _, err := k.Vars().Check(c); err != nil {
+		return nil, err
+	}
 	return &fakeInstance{kind: k, layout: l, name: n, Seconds: "86400." + strconv.Itoa(os.Getpid())}, nil
 }
 
-func (k fakeKind) Recall(l Layout, n Name, memo json.RawMessage, _ *confd.Config) (Instance, error) {
+func (k fakeKind) Recall(l Layout, n Name, memo json.RawMessage, c *confd.Config) (Instance, error) {
+	if c != nil {
+		if _, err := k.Vars().Check(c); err != nil {
+			return nil, err
+		}
+	}
 	i := &fakeInstance{kind: k, layout: l, name: n}
 	return i, json.Unmarshal(memo, i)
 }
@@ -56,6 +64,7 @@ func (i *fakeInstance) Plan() Plan {
 	s, _ := shutdown.Parse("TERM/5/KILL/5")
 	return Plan{Guest: i.name.String(), Schedule: s, Stop: s.String(), Ready: "none"}
 }
+func (i *fakeInstance) Warnings() []*confd.Error                       { return nil }
 func (i *fakeInstance) Memo() (json.RawMessage, error)                 { return json.Marshal(i) }
 func (i *fakeInstance) Claim() Claim                                   { return Claim{Guest: i.name.String(), MACs: []string{i.Seconds}} }
 func (i *fakeInstance) Preflight(context.Context, []Claim) error       { return i.kind.preflight }

@@ -36,43 +36,50 @@ func (h *House) kind(n Name) (Kind, error) {
 		Hint: "kinds: " + strings.Join(known, ", ")}
 }
 
-// Load reads and checks the conf.d files of n.
-func (h *House) Load(k Kind, n Name) (c *confd.Config, warnings []*confd.Error, err error) {
-	c, err = confd.Load(h.Layout.ConfFiles(n), map[string]string{
+// Load reads the conf.d files of n.
+func (h *House) Load(n Name) (*confd.Config, error) {
+	files := h.Layout.ConfFiles(n)
+	c, err := confd.Load(files, map[string]string{
 		"RC_SVCNAME": n.String(), "SVCNAME": n.String(), "VM_NAME": n.Instance,
 	})
-	if err == nil {
-		warnings, err = k.Vars().Check(c)
-	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		files := h.Layout.ConfFiles(n)
-		return nil, nil, &Error{Status: StatusNotConfigured, Msg: "cannot find guest " + n.String(), Err: err,
+		return nil, &Error{Status: StatusNotConfigured, Msg: "cannot find guest " + n.String(), Err: err,
 			Hint: "describe it in " + files[len(files)-1]}
 	case err != nil:
-		return nil, nil, &Error{Status: StatusNotConfigured, Msg: "cannot use the configuration of " + n.String(), Err: err}
+		return nil, &Error{Status: StatusNotConfigured, Msg: cannotUse(n), Err: err}
 	}
-	return c, warnings, nil
+	return c, nil
 }
 
-// Configure is Load, then Kind.Configure.
+func cannotUse(n Name) string { return "cannot use the configuration of " + n.String() }
+
+// Configure is Load, then Kind.Configure, then the warnings.
 func (h *House) Configure(ctx context.Context, n Name, p Progress) (Instance, error) {
+	_, i, err := h.configure(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range i.Warnings() {
+		p.Warn(w)
+	}
+	return i, nil
+}
+
+func (h *House) configure(ctx context.Context, n Name) (*confd.Config, Instance, error) {
 	k, err := h.kind(n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	c, warnings, err := h.Load(k, n)
+	c, err := h.Load(n)
 	if err != nil {
-		return nil, err
-	}
-	for _, w := range warnings {
-		p.Warn(w)
+		return nil, nil, err
 	}
 	i, err := k.Configure(ctx, h.Layout, n, c)
 	if err != nil {
-		return nil, withStatus(StatusNotConfigured, "cannot use the configuration of "+n.String(), err)
+		return nil, nil, withStatus(StatusNotConfigured, cannotUse(n), err)
 	}
-	return i, nil
+	return c, i, nil
 }
 
 // Check tells whether a start of n would understand its configuration.
@@ -83,15 +90,7 @@ func (h *House) Check(ctx context.Context, n Name) error {
 
 // Needs is what the files of n say about other services, and its plan.
 func (h *House) Needs(ctx context.Context, n Name) (deps.Relations, Plan, error) {
-	k, err := h.kind(n)
-	if err != nil {
-		return deps.Relations{}, Plan{}, err
-	}
-	c, _, err := h.Load(k, n)
-	if err != nil {
-		return deps.Relations{}, Plan{}, err
-	}
-	i, err := k.Configure(ctx, h.Layout, n, c)
+	c, i, err := h.configure(ctx, n)
 	if err != nil {
 		return deps.Relations{}, Plan{}, err
 	}
@@ -101,19 +100,17 @@ func (h *House) Needs(ctx context.Context, n Name) (deps.Relations, Plan, error)
 // recall makes the instance that s tells of; without a memo, the one that the
 // files describe.
 func (h *House) recall(ctx context.Context, n Name, s State, p Progress) (Instance, error) {
+	if s.Memo == nil {
+		_, i, err := h.configure(ctx, n)
+		return i, err
+	}
 	k, err := h.kind(n)
 	if err != nil {
 		return nil, err
 	}
-	c, _, loadErr := h.Load(k, n)
-	if s.Memo == nil {
-		if loadErr != nil {
-			return nil, loadErr
-		}
-		return k.Configure(ctx, h.Layout, n, c)
-	}
+	c, loadErr := h.Load(n)
 	i, err := k.Recall(h.Layout, n, s.Memo, c)
-	if err != nil && c != nil { // the new files have a fault that only the kind sees
+	if err != nil && c != nil { // the new files have a fault
 		loadErr = err
 		i, err = k.Recall(h.Layout, n, s.Memo, nil)
 	}

@@ -16,7 +16,7 @@ import (
 type Kind interface {
 	Name() string
 	Vars() confd.Table
-	// Configure understands the files of one guest.
+	// Configure understands the files of one guest, and refuses faulty ones.
 	Configure(ctx context.Context, l Layout, n Name, c *confd.Config) (Instance, error)
 	// Recall makes the instance that is running from the memo it left when it
 	// started, with the stop policy of c where c is not nil: files may have
@@ -27,6 +27,8 @@ type Kind interface {
 // Instance is one guest as configured or as recalled.
 type Instance interface {
 	Plan() Plan
+	// Warnings are about what does no harm but was surely not meant.
+	Warnings() []*confd.Error
 	// Memo is what Recall needs; it holds no secret.
 	Memo() (json.RawMessage, error)
 	Claim() Claim
@@ -81,8 +83,7 @@ type Plan struct {
 	Schedule shutdown.Schedule `json:"-"`
 	Stop     string            `json:"stop_schedule"`
 	Ready    string            `json:"ready"`
-	Patience time.Duration     `json:"-"`                // ready_timeout
-	Detail   any               `json:"detail,omitempty"` // the kind's own
+	Patience time.Duration     `json:"-"` // ready_timeout
 }
 
 // Claim is what a running guest has to itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -120,14 +121,11 @@ func (h *House) exists(n Name) (bool, error) {
 	if err == nil {
 		return true, dir.Close()
 	}
-	k, kindErr := h.kind(n)
-	if kindErr != nil {
-		return false, kindErr
+	if _, err := h.kind(n); err != nil {
+		return false, err
 	}
-	_, _, err = h.Load(k, n)
-	var e *Error
-	if errors.As(err, &e) && e.Hint == "" {
-		err = nil // configured badly, but never started
+	if _, err = h.Load(n); !errors.Is(err, fs.ErrNotExist) {
+		err = nil // described, however badly, and never started
 	}
 	return false, err
 }

@@ -26,11 +26,7 @@ func (p *planner) boot() {
 // file notes that QEMU reads the file that a variable names.
 func (p *planner) file(role, variable string) string {
 	path := p.text(variable)
-	f := File{Role: role, Path: path, Var: variable}
-	if v, ok := p.cfg.Filled(variable); ok {
-		f.Where = v.Pos.String()
-	}
-	p.m.Files = append(p.m.Files, f)
+	p.m.Files = append(p.m.Files, File{Role: role, Path: path, Var: variable})
 	return path
 }
 

@@ -1,23 +1,17 @@
 package qemu
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/guestrc/guestrc/confd"
 )
 
-var (
-	diskVar  = regexp.MustCompile(`^disk([0-9]+)_.`)
-	cdromVar = regexp.MustCompile(`^cdrom([0-9]+)_file$`)
-)
-
 // maxSCSI is the highest target on a virtio-scsi bus (VIRTIO 1.2 §5.6.4).
 const maxSCSI = 255
 
 func (p *planner) disks() {
-	for _, n := range p.indices(diskVar) {
+	for _, n := range p.indices("diskN_") {
 		p.disk(n)
 	}
 }
@@ -106,7 +100,7 @@ func (p *planner) format(d Disk, options []option) []option {
 }
 
 func (p *planner) cdroms() {
-	for _, n := range p.indices(cdromVar) {
+	for _, n := range p.indices("cdromN_") {
 		id, file := "cdr"+strconv.Itoa(n), "cdrom"+strconv.Itoa(n)+"_file"
 		d := p.newDisk(id, file)
 		d.ReadOnly = true
@@ -118,11 +112,8 @@ func (p *planner) cdroms() {
 
 func (p *planner) newDisk(id, variable string) Disk {
 	d := Disk{ID: id, Var: variable, Path: localPath(p.text(variable))}
-	if v, ok := p.cfg.Filled(variable); ok {
-		d.Where = v.Pos.String()
-		if d.Path != "" && !strings.HasPrefix(d.Path, "/") {
-			p.fail(variable, "a path starts with /; a URL names a protocol of QEMU's, as in nbd://host/name", "%q is not an absolute path", d.Path)
-		}
+	if d.Path != "" && !strings.HasPrefix(d.Path, "/") {
+		p.fail(variable, "a path starts with /; a URL names a protocol of QEMU's, as in nbd://host/name", "%q is not an absolute path", d.Path)
 	}
 	return d
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -107,30 +106,25 @@ func writeProbed(file string, p probed) error {
 	return nil
 }
 
-var (
-	versionLine = regexp.MustCompile(`^QEMU emulator version (\S+)`)
-	helpOption  = regexp.MustCompile(`(?m)^-([a-z0-9-]+)`)
-)
-
 // parseHelp reads QEMU's -help: its first line is -version's, an option starts
 // at the margin, and what belongs to it is indented.
 func parseHelp(help string) (Features, error) {
-	version := versionLine.FindStringSubmatch(help)
-	if version == nil {
+	version, ok := strings.CutPrefix(help, "QEMU emulator version ")
+	words := strings.Fields(version)
+	if !ok || len(words) == 0 {
 		return Features{}, errors.New("it does not begin with QEMU's version")
 	}
-	f := Features{Version: version[1]}
-	found := helpOption.FindAllStringSubmatchIndex(help, -1)
-	for i, at := range found {
-		end := len(help)
-		if i+1 < len(found) {
-			end = found[i+1][0]
+	f := Features{Version: words[0]}
+	option := ""
+	for line := range strings.Lines(help) {
+		if strings.HasPrefix(line, "-") {
+			option = strings.Fields(line)[0]
 		}
-		switch help[at[2]:at[3]] {
-		case "runas":
+		switch option {
+		case "-runas":
 			f.Runas = true
-		case "run-with":
-			f.RunWithUser = f.RunWithUser || strings.Contains(help[at[0]:end], "user=")
+		case "-run-with":
+			f.RunWithUser = f.RunWithUser || strings.Contains(line, "user=")
 		}
 	}
 	return f, nil

@@ -58,11 +58,8 @@ func FuzzParseHelp(f *testing.F) {
 	f.Add("-\n-run-with\x00user=")
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := parseHelp(text)
-		if (err == nil) != strings.HasPrefix(text, "QEMU emulator version ") && err == nil {
+		if err == nil && (got.Version == "" || !strings.HasPrefix(text, "QEMU emulator version ")) {
 			t.Errorf("%q is read as %+v", text, got)
-		}
-		if err == nil && got.Version == "" {
-			t.Errorf("%q has no version", text)
 		}
 	})
 }

@@ -4,34 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/pidfile"
 	"github.com/guestrc/guestrc/qemu/qmp"
 )
 
-// Inspect asks QEMU for the guest's run state (docs: query-status), or says
-// why it cannot be asked.
+// inspectTime bounds a look at a guest, whatever state its QEMU is in.
+const inspectTime = 250 * time.Millisecond
+
+// Inspect asks QEMU for the guest's run state (enum RunState of
+// qapi/run-state.json; "halted" is our own word for a kernel that ended without
+// powering off), or says within a quarter of a second why it cannot be asked.
 func (m *Machine) Inspect(ctx context.Context, p *pidfile.Process) guest.Condition {
-	state, err := m.runState(ctx, p)
+	ctx, cancel := context.WithTimeout(ctx, inspectTime)
+	defer cancel()
+	if stopped, err := p.Stopped(); err == nil && stopped {
+		return guest.Condition{State: guest.Unknown, Why: "QEMU is stopped by a signal or a debugger"}
+	}
+	c, err := qmp.Dial(ctx, m.Sockets.QMP)
 	if err != nil {
-		return guest.Condition{State: guest.Unknown, Why: err.Error()}
+		return guest.Condition{State: guest.Unknown, Why: m.unheard(err)}
+	}
+	defer c.Close()
+	state, err := runState(ctx, c.Execute)
+	if err != nil {
+		return guest.Condition{State: guest.Unknown, Why: m.unheard(err)}
+	}
+	if state == "running" && halted(ctx, c.Execute) {
+		state = "halted"
 	}
 	return guest.Condition{State: state}
 }
 
-func (m *Machine) runState(ctx context.Context, p *pidfile.Process) (string, error) {
-	if stopped, err := p.Stopped(); err == nil && stopped {
-		return "", errors.New("QEMU is stopped by a signal or a debugger")
-	}
-	c, err := qmp.Dial(ctx, m.Sockets.QMP)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
+func runState(ctx context.Context, ask asker) (string, error) {
 	var status struct{ Status string }
-	if err := c.Execute(ctx, "query-status", nil, &status); err != nil {
-		return "", fmt.Errorf("cannot ask QEMU for its state: %w", err)
+	err := ask(ctx, "query-status", nil, &status)
+	return status.Status, err
+}
+
+// unheard says in a few words why a monitor told nothing.
+func (m *Machine) unheard(err error) string {
+	switch {
+	case errors.Is(err, qmp.ErrBusy):
+		return "another client has the monitor, such as a stop that is under way"
+	case errors.Is(err, qmp.ErrSilent):
+		return fmt.Sprintf("QEMU hangs: its monitor did not answer within %v", inspectTime)
+	case errors.Is(err, qmp.ErrNoMonitor):
+		return "nobody listens on " + m.Sockets.QMP
 	}
-	return status.Status, nil
+	return err.Error()
 }

@@ -49,6 +49,9 @@ func (Kind) Recall(l guest.Layout, n guest.Name, memo json.RawMessage, c *confd.
 	return m, nil
 }
 
+// Warnings are about what does no harm but was surely not meant.
+func (m *Machine) Warnings() []*confd.Error { return m.warnings }
+
 // Memo is the machine without what only a start needs.
 func (m *Machine) Memo() (json.RawMessage, error) { return json.Marshal(m) }
 
@@ -56,7 +59,7 @@ func (m *Machine) Memo() (json.RawMessage, error) { return json.Marshal(m) }
 func (m *Machine) Plan() guest.Plan {
 	p := guest.Plan{
 		Guest: m.Name.String(), Argv: append([]string{m.Binary}, m.Args...),
-		Schedule: m.Schedule, Stop: m.Stop.Schedule, Ready: m.Readiness.String(), Patience: m.Readiness.Timeout, Detail: m,
+		Schedule: m.Schedule, Stop: m.Stop.Schedule, Ready: m.Readiness.String(), Patience: m.Readiness.Timeout,
 	}
 	if m.conf != nil {
 		p.Files = m.conf.Files
@@ -68,9 +71,6 @@ func (m *Machine) Plan() guest.Plan {
 		case "tap":
 			p.Notes = append(p.Notes, fmt.Sprintf("file %d: a tap, %s, in bridge %s", in.FD, in.Ifname, in.Bridge))
 		}
-	}
-	for _, w := range m.Warnings {
-		p.Notes = append(p.Notes, "warning: "+w.Error())
 	}
 	return p
 }

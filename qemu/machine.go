@@ -48,7 +48,7 @@ type Machine struct {
 
 	VNCPassword string `json:"-"` // set over the monitor, never in Args
 
-	Warnings []*confd.Error `json:"-"` // what does no harm but was surely not meant
+	warnings []*confd.Error // what does no harm but was surely not meant
 	logStart int64          // where this start's part of the log begins
 	console  net.Conn       // open from before the guest's first instruction, with ready=console
 	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled
@@ -65,20 +65,18 @@ type Inherit struct {
 
 // Disk is one disk, CD or block device.
 type Disk struct {
-	ID       string `json:"id"`   // "hd0", "cdr0"
-	Path     string `json:"path"` // as configured; empty when it is not a local file
-	ReadOnly bool   `json:"readonly,omitempty"`
-	Shared   bool   `json:"shared,omitempty"` // share-rw or snapshot: may be in use elsewhere
-	Var      string `json:"-"`                // the variable that says so
-	Where    string `json:"-"`                // file:line:col of the variable
+	ID       string `json:"id"`                 // "hd0", "cdr0"
+	Path     string `json:"path"`               // as configured; empty when it is not a local file
+	ReadOnly bool   `json:"readonly,omitempty"` // never written, be it for snapshot=on
+	Shared   bool   `json:"shared,omitempty"`   // share-rw: may be in use elsewhere
+	Var      string `json:"-"`                  // the variable that says so
 }
 
 // File is something that QEMU reads at start.
 type File struct {
-	Role  string `json:"role"` // "kernel", "initrd", "firmware", "vars"
-	Path  string `json:"path"`
-	Var   string `json:"-"` // the variable that says so
-	Where string `json:"-"`
+	Role string `json:"role"` // "kernel", "initrd", "firmware", "vars"
+	Path string `json:"path"`
+	Var  string `json:"-"` // the variable that says so
 }
 
 // NIC is one network interface.
@@ -90,7 +88,6 @@ type NIC struct {
 	Ports    []string `json:"ports,omitempty"`    // of the host, that lead to it
 	Scripted bool     `json:"scripted,omitempty"` // a script of the administrator's makes use of the tap
 	Var      string   `json:"-"`                  // the variable that says so
-	Where    string   `json:"-"`
 }
 
 // Sockets are paths; QMP is ours alone, Monitor is for people.

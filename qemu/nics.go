@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,15 +12,15 @@ import (
 	"github.com/guestrc/guestrc/guest"
 )
 
-var netVar = regexp.MustCompile(`^net([0-9]+)$`)
-
 // maxIfname is the longest name of a network interface (IFNAMSIZ - 1).
 const maxIfname = 15
 
 func (p *planner) networks() {
 	taken := map[string]string{} // MAC → variable
-	for _, n := range p.indices(netVar) {
-		p.network(n, taken)
+	for _, n := range p.indices("netN") {
+		if p.set("net" + strconv.Itoa(n)) {
+			p.network(n, taken)
+		}
 	}
 }
 
@@ -113,32 +112,47 @@ func (p *planner) hostfwd(id string) []string {
 	return strings.Fields(text)
 }
 
-var hostfwdRule = regexp.MustCompile(`^(tcp|udp)?:([^:]*):([0-9]+)-[^:]*:([0-9]+)$`)
-
-// parseHostfwd reads [tcp|udp]:[HOST]:PORT-[GUEST]:PORT, as in qemu(1).
+// parseHostfwd reads [tcp|udp]:[HOST]:PORT-[GUEST]:PORT, as in qemu(1). host is
+// as in guest.Claim.
 func parseHostfwd(rule string) (host string, guestPort int, ok bool) {
-	m := hostfwdRule.FindStringSubmatch(rule)
-	if m == nil {
+	proto, rest, _ := strings.Cut(rule, ":")
+	dash := strings.LastIndexByte(rest, '-')
+	if dash < 0 || proto != "" && proto != "tcp" && proto != "udp" {
 		return "", 0, false
 	}
-	proto, addr := m[1], m[2]
+	address, port, ok1 := cutLast(rest[:dash], ":")
+	_, guestText, ok2 := cutLast(rest[dash+1:], ":")
+	guestPort, err := strconv.Atoi(guestText)
+	if !ok1 || !ok2 || err != nil || port == "" || !only(port, digit) {
+		return "", 0, false
+	}
 	if proto == "" {
 		proto = "tcp"
 	}
-	if addr == "" {
-		addr = "0.0.0.0"
+	if address == "" {
+		address = "0.0.0.0"
 	}
-	guestPort, err := strconv.Atoi(m[4])
-	return proto + ":" + addr + ":" + m[3], guestPort, err == nil
+	return proto + ":" + address + ":" + port, guestPort, true
 }
 
-var ifnamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, separator string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
+}
+
+// ifnameChars are fewer than the kernel allows: the rest means something to
+// shells and to /sys.
+const ifnameChars = lower + upper + digit + "_.-"
 
 func (p *planner) checkIfname(variable, name string) {
 	switch {
 	case len(name) > maxIfname:
 		p.fail(variable, "", "%q has %d bytes, and an interface's name at most %d", name, len(name), maxIfname)
-	case !ifnamePattern.MatchString(name) || name == "." || name == "..":
+	case !only(name, ifnameChars) || name == "." || name == "..":
 		p.fail(variable, "letters, digits, _ . and -", "%q cannot be an interface's name", name)
 	}
 }

@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,7 +55,7 @@ func newMachine(layout guest.Layout, name guest.Name, cfg *confd.Config, host Ho
 	p.extraArgs()
 
 	p.m.Args = p.args
-	p.m.Warnings = p.warnings
+	p.m.warnings = p.warnings
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -74,13 +73,11 @@ func (p *planner) given(names ...string) bool {
 	})
 }
 
-var archPattern = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
-
 // binary finds the QEMU program. One that is missing is the preflight's to
 // report: a plan can be made without.
 func (p *planner) binary() {
 	p.arch = p.text("system_type")
-	if !archPattern.MatchString(p.arch) {
+	if !only(p.arch, lower+digit+"_") {
 		p.fail("system_type", "x86_64 for qemu-system-x86_64", "%q is not an architecture", p.arch)
 		return
 	}
@@ -102,14 +99,26 @@ func (p *planner) identity() {
 		p.add("-machine", machine)
 	}
 	if uuid := p.text("uuid"); uuid != "" {
-		if !uuidPattern.MatchString(uuid) {
+		if !isUUID(uuid) {
 			p.fail("uuid", "uuidgen makes one", "%q is not a UUID", uuid)
 		}
 		p.add("-uuid", uuid)
 	}
 }
 
-var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+// isUUID wants the form of RFC 9562 §4, in any case.
+func isUUID(s string) bool {
+	groups := strings.Split(s, "-")
+	if len(groups) != 5 {
+		return false
+	}
+	for i, length := range []int{8, 4, 4, 4, 12} {
+		if len(groups[i]) != length || !only(groups[i], digit+"abcdefABCDEF") {
+			return false
+		}
+	}
+	return true
+}
 
 func (p *planner) processor() {
 	p.m.KVM = p.useKVM()

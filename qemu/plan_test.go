@@ -48,7 +48,7 @@ func TestPlan(t *testing.T) {
 
 func warningTexts(m *Machine) []string {
 	var texts []string
-	for _, w := range m.Warnings {
+	for _, w := range m.warnings {
 		texts = append(texts, w.Msg)
 	}
 	return texts

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -219,7 +220,7 @@ vnc_display=7
 	if len(c.MACs) != 2 || len(c.Taps) != 1 || c.Taps[0] != "qdb-0" {
 		t.Errorf("%+v", c)
 	}
-	if len(c.Ports) != 1 || c.Ports[0] != "tcp:127.0.0.1:5907" {
+	if !slices.Equal(c.Ports, []string{"tcp:127.0.0.1:5907", "udp:[::]:53"}) {
 		t.Errorf("ports %q", c.Ports)
 	}
 }

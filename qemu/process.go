@@ -2,7 +2,6 @@ package qemu
 
 import (
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,8 +32,6 @@ func (p *planner) process() {
 	p.environment()
 }
 
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 // environment is what the files export, as OpenRC would pass it on, then env.
 func (p *planner) environment() {
 	for _, v := range p.cfg.Values {
@@ -44,12 +41,17 @@ func (p *planner) environment() {
 	}
 	for _, word := range p.words("env") {
 		name, _, ok := strings.Cut(word, "=")
-		if !ok || !envName.MatchString(name) {
+		if !ok || !isVariable(name) {
 			p.fail("env", `env="NAME=value OTHER='two words'"`, "%q is not NAME=value", word)
 			continue
 		}
 		p.m.Env = append(p.m.Env, word)
 	}
+}
+
+// isVariable wants what a shell takes for a name (XBD 3.216).
+func isVariable(name string) bool {
+	return name != "" && only(name, lower+upper+digit+"_") && !only(name[:1], digit)
 }
 
 // identityOfProcess finds the user that QEMU becomes. Only root can become
@@ -101,7 +103,7 @@ func (p *planner) confinement() {
 	case p.given("sandbox") || sandbox == "off":
 	case sandbox != "on":
 		p.add("-sandbox", sandbox)
-	case p.spawn || slices.ContainsFunc(p.extra, spawns.MatchString):
+	case p.spawn || slices.ContainsFunc(p.extra, spawns):
 		p.add("-sandbox", "on,obsolete=deny,resourcecontrol=deny")
 	default:
 		// elevateprivileges=deny would forbid setuid, which -runas needs.
@@ -109,10 +111,14 @@ func (p *planner) confinement() {
 	}
 }
 
-// spawns matches what makes QEMU run another program: a helper or a script of
-// tap and bridge networking, smbd, a program as a network service or as a
-// stream of migration (qemu(1)).
-var spawns = regexp.MustCompile(`^(tap|bridge)(,|$)|\b(smb=|cmd:|exec:|helper=|script=)`)
+// spawns says whether an argument makes QEMU run another program: a helper or
+// a script of tap and bridge networking, smbd, a program as a network service
+// or as a stream of migration (qemu(1)).
+func spawns(arg string) bool {
+	kind, _, _ := strings.Cut(arg, ",")
+	return kind == "tap" || kind == "bridge" ||
+		slices.ContainsFunc([]string{"smb=", "cmd:", "exec:", "helper=", "script="}, func(s string) bool { return strings.Contains(arg, s) })
+}
 
 // sockets are all in one directory that belongs to the guest's user, unless a
 // variable says otherwise.

@@ -40,19 +40,19 @@ const agentPatience = 15 * time.Second
 // guest opens the port.
 func (m *Machine) agentReady(ctx context.Context) error {
 	for {
-		err := m.agentAnswers(ctx)
-		if err == nil || ctx.Err() != nil {
-			return err
+		attempt, cancel := context.WithTimeout(ctx, agentPatience)
+		err := m.agentAnswers(attempt)
+		if err != nil {
+			<-attempt.Done() // a refusal comes early, and would only come again
 		}
-		if !errors.Is(err, qmp.ErrSilent) {
+		cancel()
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
 func (m *Machine) agentAnswers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, agentPatience)
-	defer cancel()
 	a, err := qmp.DialAgent(ctx, m.Sockets.Agent)
 	if err != nil {
 		return err
@@ -104,9 +104,9 @@ func (m *Machine) tcpAnswers(ctx context.Context) error {
 }
 
 func dialConsole(ctx context.Context, path string) (net.Conn, error) {
-	c, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	c, err := qmp.Connect(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect to the console: %w", err)
+		return nil, fmt.Errorf("cannot hear the console: %w", err)
 	}
 	return c, nil
 }

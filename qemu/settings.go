@@ -3,9 +3,7 @@ package qemu
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -105,21 +103,13 @@ func (s *settings) size(name string) uint64           { return typed(s, name, co
 func (s *settings) words(name string) []string        { return typed(s, name, confd.SplitWords) }
 func (s *settings) cpus(name string) []int            { return typed(s, name, confd.ParseCPUs) }
 
-// indices lists the N for which a variable with a text matches pattern, whose
-// first group is N, in ascending order. No number has a leading zero.
-func (s *settings) indices(pattern *regexp.Regexp) []int {
+// indices lists the N of variables with a text, in ascending order, whose
+// names in the table begin with prefix, such as "diskN_".
+func (s *settings) indices(prefix string) []int {
 	var found []int
 	for _, v := range s.cfg.Values {
-		m := pattern.FindStringSubmatch(v.Name)
-		if m == nil || v.Text == "" {
-			continue
-		}
-		n, err := strconv.Atoi(m[1])
-		if err != nil || strconv.Itoa(n) != m[1] {
-			s.fail(v.Name, "numbers start at 0 and have no leading zero", "%q is not a number that counts devices", m[1])
-			continue
-		}
-		if !slices.Contains(found, n) {
+		known, n, _, ok := Vars.Lookup(v.Name)
+		if ok && v.Text != "" && strings.HasPrefix(known.Name, prefix) && !slices.Contains(found, n) {
 			found = append(found, n)
 		}
 	}
@@ -127,12 +117,31 @@ func (s *settings) indices(pattern *regexp.Regexp) []int {
 	return found
 }
 
+// only says whether text has no other characters than these. (Package regexp
+// would do, but what it compiles at every start of the program adds up.)
+func only(text, characters string) bool { return strings.Trim(text, characters) == "" }
+
+const (
+	lower = "abcdefghijklmnopqrstuvwxyz"
+	upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digit = "0123456789"
+)
+
 // option is NAME=VALUE in one of QEMU's comma-separated lists.
 type option struct{ name, value string }
 
 // smuggled finds a second option behind a comma, as one can write it for a
 // shell script that pastes values into a command line.
-var smuggled = regexp.MustCompile(`,([a-z][a-z0-9_.-]*)=`)
+func smuggled(value string) (name string, ok bool) {
+	_, rest, _ := strings.Cut(value, ",")
+	for part := range strings.SplitSeq(rest, ",") {
+		name, _, ok := strings.Cut(part, "=")
+		if ok && name != "" && only(name, lower+digit+"_.-") {
+			return name, true
+		}
+	}
+	return "", false
+}
 
 // options lists what the variables PREFIX… hand to QEMU as they are, sorted by
 // name, which is the order in which a shell's set lists them.
@@ -143,8 +152,8 @@ func (s *settings) options(prefix string, except ...string) []option {
 		if !ok || name == "" || v.Text == "" || slices.Contains(except, name) {
 			continue
 		}
-		if m := smuggled.FindStringSubmatch(v.Text); m != nil && name != "file" {
-			s.fail(v.Name, fmt.Sprintf("give %s a line of its own: %s%s=…", m[1], prefix, m[1]), "the value holds a second option")
+		if second, ok := smuggled(v.Text); ok && name != "file" {
+			s.fail(v.Name, fmt.Sprintf("give %s a line of its own: %s%s=…", second, prefix, second), "the value holds a second option")
 		}
 		found = append(found, option{name, v.Text})
 	}

@@ -3,12 +3,9 @@ package qemu
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/pidfile"
@@ -23,10 +20,11 @@ const monitorTime = 5 * time.Second
 // monitor for the whole stop, to hear why the guest ends, and does without
 // where none can be had.
 type target struct {
-	m *Machine
-	p *pidfile.Process
+	m     *Machine
+	p     *pidfile.Process
+	stirs chan struct{} // has room for one: something happened that is worth a look
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows
 	client   *qmp.Client
 	watching sync.WaitGroup
 	cause    string // the reason in the SHUTDOWN event
@@ -35,7 +33,9 @@ type target struct {
 }
 
 // Target is what a stop acts on.
-func (m *Machine) Target(p *pidfile.Process) guest.Target { return &target{m: m, p: p} }
+func (m *Machine) Target(p *pidfile.Process) guest.Target {
+	return &target{m: m, p: p, stirs: make(chan struct{}, 1)}
+}
 
 func (t *target) Wait(ctx context.Context) error { return t.p.Wait(ctx) }
 
@@ -57,17 +57,30 @@ func (t *target) Close() {
 	t.watching.Wait()
 }
 
+// Cause is the reason in QEMU's last SHUTDOWN event: "guest-shutdown",
+// "guest-reset", "guest-panic", "host-qmp-quit", "host-signal", … (enum
+// ShutdownCause of qapi/run-state.json). It is empty when QEMU was killed, or
+// when its monitor could not be had.
 func (t *target) Cause() string {
+	t.hearOut()
 	t.mu.Lock()
-	if t.client != nil && t.p.Ended() {
-		client := t.client
-		t.mu.Unlock()
-		<-client.Done() // its last words may still be on their way
-		t.watching.Wait()
-		t.mu.Lock()
-	}
 	defer t.mu.Unlock()
 	return t.cause
+}
+
+// hearOut waits until everything was heard that an ended QEMU said.
+func (t *target) hearOut() {
+	t.mu.Lock()
+	client := t.client
+	t.mu.Unlock()
+	if client == nil || !t.p.Ended() {
+		return
+	}
+	select {
+	case <-client.Done(): // its end of the connection was closed with the process
+		t.watching.Wait()
+	case <-time.After(time.Second): // unless a process that it started holds it
+	}
 }
 
 // monitor returns the session, or tries to open one.
@@ -95,19 +108,28 @@ func (t *target) monitor(ctx context.Context) (*qmp.Client, error) {
 // watch hears events until the session ends.
 func (t *target) watch(client *qmp.Client) {
 	for e := range client.Events() {
+		t.hear(e)
 		switch e.Name {
-		case "SHUTDOWN":
-			var data struct{ Reason string }
-			if json.Unmarshal(e.Data, &data) == nil {
-				t.mu.Lock()
-				t.cause = data.Reason
-				t.mu.Unlock()
+		case "STOP", "SUSPEND", "SHUTDOWN", "GUEST_PANICKED":
+			select {
+			case t.stirs <- struct{}{}:
+			default: // a look is due already
 			}
-		case "GUEST_PANICKED":
-			t.mu.Lock()
-			t.panicked = true
-			t.mu.Unlock()
 		}
+	}
+}
+
+func (t *target) hear(e qmp.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch e.Name {
+	case "SHUTDOWN":
+		var data struct{ Reason string }
+		if json.Unmarshal(e.Data, &data) == nil {
+			t.cause = data.Reason
+		}
+	case "GUEST_PANICKED":
+		t.panicked = true
 	}
 }
 
@@ -120,52 +142,4 @@ func (t *target) execute(ctx context.Context, name string, arguments, reply any)
 	ctx, cancel := context.WithTimeout(ctx, monitorTime)
 	defer cancel()
 	return client.Execute(ctx, name, arguments, reply)
-}
-
-// Wake does first what no rung can do without: a QEMU that was stopped by a
-// signal is continued, a paused guest resumed, a sleeping one woken. From here
-// on QEMU ends whenever the guest powers off, reboots or panics, whatever its
-// command line says: set-action (QEMU 6.0) overrides -no-shutdown and -action.
-func (t *target) Wake(ctx context.Context, note func(string)) shutdown.Schedule {
-	if stopped, err := t.p.Stopped(); err == nil && stopped {
-		if t.p.Signal(unix.SIGCONT) == nil {
-			note("QEMU was stopped by a signal; continued it")
-		}
-	}
-	var status struct{ Status string }
-	if err := t.execute(ctx, "query-status", nil, &status); err != nil {
-		note("the monitor cannot be used: " + err.Error())
-		return nil
-	}
-	ends := map[string]string{"reboot": "shutdown", "shutdown": "poweroff", "panic": "shutdown"}
-	if err := t.execute(ctx, "set-action", ends, nil); err != nil && !errors.As(err, new(*qmp.Error)) {
-		note("the monitor cannot be used: " + err.Error())
-		return nil
-	}
-	switch status.Status {
-	case "paused", "io-error", "debug":
-		if t.execute(ctx, "cont", nil, nil) == nil {
-			note("the guest was paused (" + status.Status + "); resumed it")
-		}
-	case "suspended":
-		if t.execute(ctx, "system_wakeup", nil, nil) == nil {
-			note("the guest was asleep; woke it")
-		}
-	case "running":
-		if t.halted(ctx) {
-			return t.over("the guest had halted, but was not powered off", note)
-		}
-	case "prelaunch":
-		return t.over("the guest never ran", note)
-	case "shutdown", "guest-panicked", "internal-error":
-		return t.over("the guest was down already ("+status.Status+")", note)
-	}
-	return nil
-}
-
-// over is the schedule for a guest that has nothing left to lose.
-func (t *target) over(why string, note func(string)) shutdown.Schedule {
-	note(why)
-	t.past = true
-	return shutdown.Schedule{{Verb: "quit", Wait: 10 * time.Second}, {Verb: "KILL", Wait: 5 * time.Second}}
 }

@@ -42,6 +42,8 @@ func Connect(ctx context.Context, path string) (net.Conn, error) {
 		return conn, nil
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		err = ErrNoMonitor
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
 	case errors.Is(err, syscall.EAGAIN): // a connect that may block would wait here, unix(7)
 		err = ErrBusy
 	}

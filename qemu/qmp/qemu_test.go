@@ -147,7 +147,7 @@ func TestRealStopped(t *testing.T) {
 	t.Parallel()
 	g := romguest.Start(t, romguest.Idle())
 	dial(t, g.QMP).Close()
-	g.Signal(unix.SIGSTOP)
+	g.Freeze(t)
 	if _, err := Dial(within(t, brief), g.QMP); !errors.Is(err, ErrBusy) {
 		t.Errorf("stopped: %v", err)
 	}
@@ -199,7 +199,7 @@ func TestRealKilled(t *testing.T) {
 	g := romguest.Start(t, romguest.Idle())
 	c := dial(t, g.QMP)
 	dead := make(chan error)
-	g.Signal(unix.SIGSTOP)
+	g.Freeze(t)
 	go func() { dead <- c.Execute(within(t, patience), "query-status", nil, nil) }()
 	g.Kill()
 	if err := <-dead; !errors.Is(err, ErrClosed) {

@@ -26,9 +26,19 @@ func cgroups(t T) (dirs []string) {
 	if err != nil {
 		t.Fatalf("cannot find the cgroups of systemd: %v", err)
 	}
+	// nspawn wants the same name in all of them. The number behind the process's
+	// own tells its machines apart.
+	name := ""
 	for _, parent := range parents {
 		sweep(parent)
-		dir, err := os.MkdirTemp(parent, fmt.Sprintf("%s%d-", cgroupPrefix, os.Getpid()))
+		var dir string
+		if name == "" {
+			dir, err = os.MkdirTemp(parent, fmt.Sprintf("%s%d-", cgroupPrefix, os.Getpid()))
+			name = filepath.Base(dir)
+		} else {
+			dir = filepath.Join(parent, name)
+			err = os.Mkdir(dir, 0o755)
+		}
 		if err != nil {
 			t.Fatalf("cannot make a cgroup: %v", err)
 		}

@@ -29,7 +29,8 @@ var services = map[string]struct {
 
 const (
 	openrcPath = "/etc/init.d/nap"
-	openrcNap  = "#!/sbin/openrc-run\ncommand=/bin/sleep\ncommand_args=1000\ncommand_background=yes\npidfile=/run/nap.pid\n"
+	// Not with start-stop-daemon: Debian's returns before it has executed the program.
+	openrcNap = "#!/sbin/openrc-run\nstart() { sleep 1000 & echo $! > /run/nap.pid; }\nstop() { kill $(cat /run/nap.pid); }\n"
 )
 
 func openrcCtl(verb string) []string  { return []string{"rc-service", "nap", verb} }
@@ -46,8 +47,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 // same service in each, and looks whether anything stays behind.
 func TestMachines(t *testing.T) {
 	before := mounts(t)
-	var namespaces []string
-	seen := make(chan string, 100)
+	seen := make(chan *os.File, 100)
 	for round := range 2 {
 		t.Run(fmt.Sprint("round", round), func(t *testing.T) {
 			for name := range services {
@@ -61,14 +61,14 @@ func TestMachines(t *testing.T) {
 		})
 	}
 	close(seen)
-	for ns := range seen {
-		namespaces = append(namespaces, ns)
-	}
 	if after := mounts(t); after != before {
 		t.Errorf("mounts before:\n%s\nand after:\n%s", before, after)
 	}
-	if left := processesIn(t, namespaces); len(left) > 0 {
-		t.Errorf("processes left: %q", left)
+	for ns := range seen {
+		defer ns.Close()
+		if left := processesIn(t, ns); len(left) > 0 {
+			t.Errorf("processes left: %q", left)
+		}
 	}
 	parents, err := systemdHierarchies()
 	if err != nil {
@@ -81,8 +81,9 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// serve runs the service in a machine and returns its mount namespace.
-func serve(t *testing.T, name string) string {
+// serve runs the service in a machine and returns its mount namespace, open so
+// that no other gets its number.
+func serve(t *testing.T, name string) *os.File {
 	s := services[name]
 	begun := time.Now()
 	m := s.start(t)
@@ -106,7 +107,11 @@ func serve(t *testing.T, name string) string {
 	if links := m.Must(ctx, "ip", "-o", "link"); !strings.Contains(links, "LOOPBACK,UP") || strings.Contains(links, "eth0") {
 		t.Errorf("links: %s", links)
 	}
-	return strings.TrimSpace(m.Must(ctx, "readlink", "/proc/self/ns/mnt"))
+	ns, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", m.ns[0].Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
 }
 
 func mounts(t *testing.T) string {
@@ -118,19 +123,20 @@ func mounts(t *testing.T) string {
 	return string(text)
 }
 
-// processesIn lists processes that are in one of the mount namespaces.
-func processesIn(t *testing.T, namespaces []string) (left []string) {
+// processesIn lists processes that are in the mount namespace.
+func processesIn(t *testing.T, ns *os.File) (left []string) {
 	t.Helper()
+	want, err := ns.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
 	all, err := filepath.Glob("/proc/[0-9]*/ns/mnt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, link := range all {
-		ns, err := os.Readlink(link) // fails when the process has ended
-		for _, n := range namespaces {
-			if err == nil && ns == n {
-				left = append(left, link)
-			}
+		if got, err := os.Stat(link); err == nil && os.SameFile(got, want) { // an error: it has ended
+			left = append(left, link)
 		}
 	}
 	return left

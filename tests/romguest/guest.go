@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/guestrc/guestrc/tests/lab"
 )
 
@@ -62,6 +64,22 @@ func Start(t lab.T, code Code, args ...string) *Guest {
 		}
 	})
 	return g
+}
+
+// Freeze stops QEMU with SIGSTOP and returns once none of its threads runs.
+func (g *Guest) Freeze(t lab.T) {
+	t.Helper()
+	g.Signal(unix.SIGSTOP)
+	var info unix.Siginfo
+	for {
+		err := unix.Waitid(unix.P_PID, g.Pid(), &info, unix.WSTOPPED|unix.WNOWAIT, nil)
+		if err == nil {
+			return
+		}
+		if err != unix.EINTR {
+			t.Fatalf("cannot see QEMU stop: %v", err)
+		}
+	}
 }
 
 // listening makes the socket for QEMU to accept on.
