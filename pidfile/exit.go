@@ -65,10 +65,7 @@ func (p *Process) zombieStatus() (unix.WaitStatus, bool) {
 		return 0, false
 	}
 	s, err := p.stat()
-	if err != nil || s.state != 'Z' {
-		return 0, false
-	}
-	return unix.WaitStatus(s.exit), true
+	return unix.WaitStatus(s.exit), err == nil
 }
 
 func exitStatus(ws unix.WaitStatus) ExitStatus {

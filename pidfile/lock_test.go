@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func lock(t testing.TB, dir *os.File) func() error {
@@ -107,6 +109,31 @@ func TestLockCancelled(t *testing.T) {
 	if err := unlock(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a second unlock: %v", err)
 	}
+}
+
+// A child between fork and exec has a copy of our descriptors; it must not keep
+// the lock.
+func TestUnlockBesideACopy(t *testing.T) {
+	dir := guestDir(t)
+	unlock := lock(t, dir)
+	entries, err := os.ReadDir("/proc/self/fd")
+	ok(t, err)
+	copies := 0
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		ok(t, err)
+		if target, _ := os.Readlink("/proc/self/fd/" + e.Name()); target == dir.Name()+"/"+LockFile {
+			again, err := unix.Dup(fd)
+			ok(t, err)
+			defer unix.Close(again)
+			copies++
+		}
+	}
+	if copies != 1 {
+		t.Fatalf("%d descriptors of the lock", copies)
+	}
+	ok(t, unlock())
+	ok(t, lock(t, dir)())
 }
 
 // A free lock is had even when time is over: nothing needs waiting for.

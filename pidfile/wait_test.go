@@ -107,7 +107,7 @@ func TestWaitEndedAndCancelled(t *testing.T) {
 	ok(t, p.Wait(t.Context()))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 100 {
+	for range 3000 {
 		ok(t, p.Wait(ctx))
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"time"
 
 	"github.com/guestrc/guestrc/pidfile"
@@ -101,52 +100,4 @@ func (m *Machine) tcpAnswers(ctx context.Context) error {
 		return fmt.Errorf("%s sends nothing: %w", m.Readiness.Address, err)
 	}
 	return nil
-}
-
-func dialConsole(ctx context.Context, path string) (net.Conn, error) {
-	c, err := qmp.Connect(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot hear the console: %w", err)
-	}
-	return c, nil
-}
-
-// consoleLine is how much of a line without an end is kept, in bytes.
-const consoleLine = 8 << 10
-
-// consoleReady reads the console from its first word until a line, or the
-// beginning of one such as a prompt, matches.
-func (m *Machine) consoleReady(ctx context.Context) error {
-	if m.console == nil {
-		return errors.New("its console was not heard from the beginning")
-	}
-	defer m.console.Close()
-	pattern, err := regexp.Compile(m.Readiness.Pattern)
-	if err != nil {
-		return fmt.Errorf("cannot understand ready: %w", err)
-	}
-	stop := context.AfterFunc(ctx, func() { m.console.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	var line []byte
-	buf := make([]byte, 4096)
-	for {
-		n, err := m.console.Read(buf)
-		for _, b := range buf[:n] {
-			switch {
-			case b == '\n' || b == '\r':
-				if pattern.Match(line) {
-					return nil
-				}
-				line = line[:0]
-			case len(line) < consoleLine:
-				line = append(line, b)
-			}
-		}
-		if pattern.Match(line) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("the console did not say %q: %w", m.Readiness.Pattern, errors.Join(context.Cause(ctx), err))
-		}
-	}
 }

@@ -110,7 +110,7 @@ func (t *target) watch(client *qmp.Client) {
 	for e := range client.Events() {
 		t.hear(e)
 		switch e.Name {
-		case "STOP", "SUSPEND", "SHUTDOWN", "GUEST_PANICKED":
+		case "STOP", "SUSPEND":
 			select {
 			case t.stirs <- struct{}{}:
 			default: // a look is due already

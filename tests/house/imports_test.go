@@ -17,10 +17,10 @@ var rooms = map[string]room{
 	"confd":    {nil, "it knows names, types and defaults of variables, nothing of what a guest does with them"},
 	"pidfile":  {nil, "which process it is must not depend on who asks"},
 	"shutdown": {nil, "it keeps deadlines; how a rung acts is a kind's business"},
-	"guest":    {[]string{"confd", "pidfile", "shutdown"}, "it knows no kind and no init system"},
+	"deps":     {[]string{"confd"}, "what a guest needs follows from its files alone"},
+	"guest":    {[]string{"confd", "deps", "pidfile", "shutdown"}, "it knows no kind and no init system"},
 	"qemu":     {[]string{"confd", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
-	"qemu/kvm": {nil, "a question to the kernel"},
 	"initd":    {nil, "an init system's side knows no kind"},
 	"units":    {nil, "an init system's side knows no kind"},
 

@@ -32,6 +32,7 @@ type Machine struct {
 	proc *Process   // the first of the machine's own process namespace
 	dir  string     // what machine.sh wants
 	ns   []*os.File // of the init: namespaces in the order of nsFlags
+	pid  int        // of the init, in the host's numbers
 	root *os.File   // as the init sees it
 	tree *os.Root   // the same
 }
@@ -156,6 +157,7 @@ var nsFlags = []struct{ option, file string }{
 // enter opens the namespaces of pid while that is certainly the machine's
 // init: later its number could be another's.
 func (m *Machine) enter(pid int) error {
+	m.pid = pid
 	proc := fmt.Sprintf("/proc/%d", pid)
 	for _, n := range nsFlags {
 		f, err := os.Open(filepath.Join(proc, "ns", n.file))

@@ -13,6 +13,12 @@ import (
 // names ($network and so on) that OpenRC wants for LSB scripts.
 var openrcPackages = []string{"openrc", "librc1", "libeinfo1", "insserv"}
 
+// FetchOpenRC unpacks OpenRC into the store and returns where it lies; the
+// machines do so themselves when nobody has.
+func FetchOpenRC(ctx context.Context) (dir string, err error) {
+	return debs.Unpack(ctx, openrcPackages...)
+}
+
 // OpenRC starts a machine where OpenRC (Debian's package) manages services in
 // the runlevel "default", but did not boot: the first process only waits for
 // orphans. It is up within a fraction of a second.
@@ -34,7 +40,7 @@ func OpenRCBooted(t T, options ...Option) *Machine {
 func openrc(t T, init string) spec {
 	t.Helper()
 	need.Programs(t, "apt-get", "dpkg")
-	dir, err := debs.Unpack(t.Context(), openrcPackages...)
+	dir, err := FetchOpenRC(t.Context())
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -27,6 +27,11 @@ func Idle() Code {
 // Spin is jmp to itself: a guest that does nothing about anything.
 func Spin() Code { return Code{0xeb, 0xfe} }
 
+// Up tells Guest.AwaitUp that the code has come this far.
+func Up() Code { return out8(debugPort, 'U') }
+
+const debugPort = 0xe9
+
 // The power management of the ICH9 (q35). Its registers are where PMBASE of
 // the LPC bridge, PCI 00:1f.0, says (Intel ICH9 datasheet, 13.1.13, 13.8.3).
 const (

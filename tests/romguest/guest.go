@@ -5,6 +5,7 @@ package romguest
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -24,6 +25,8 @@ type Guest struct {
 	Dir     string // for sockets; its path is short
 	QMP     string // a monitor's socket, listening before QEMU runs
 	Monitor string // a second QMP monitor's, there once the first has answered
+
+	debug net.Conn // the other end of the debug port
 }
 
 // Start runs code on a q35 machine without KVM. args come last on QEMU's
@@ -46,14 +49,21 @@ func Start(t lab.T, code Code, args ...string) *Guest {
 		t.Fatalf("%v", err)
 	}
 	defer socket.Close()
+	var port *os.File
+	if g.debug, port, err = pair(); err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer port.Close()
+	t.Cleanup(func() { g.debug.Close() })
 	cmd := exec.CommandContext(t.Context(), emulator,
 		"-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-accel", "tcg", "-m", "16", "-bios", firmware,
 		"-chardev", "socket,id=qmp,fd=3,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
+		"-chardev", "socket,id=debug,fd=4", "-device", fmt.Sprintf("isa-debugcon,iobase=%d,chardev=debug", debugPort),
 		"-qmp", "unix:"+g.Monitor+",server=on,wait=off")
 	for _, arg := range args {
 		cmd.Args = append(cmd.Args, strings.ReplaceAll(arg, "DIR", dir))
 	}
-	cmd.ExtraFiles = []*os.File{socket}
+	cmd.ExtraFiles = []*os.File{socket, port}
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	g.Process = lab.Start(t, cmd)
@@ -64,6 +74,29 @@ func Start(t lab.T, code Code, args ...string) *Guest {
 		}
 	})
 	return g
+}
+
+// AwaitUp returns when the guest has run Up.
+func (g *Guest) AwaitUp(t lab.T) {
+	t.Helper()
+	if _, err := g.debug.Read(make([]byte, 1)); err != nil {
+		t.Fatalf("the guest did not come up: %v", err)
+	}
+}
+
+// pair makes two connected sockets, one for us and one for QEMU.
+func pair() (ours net.Conn, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	mine := os.NewFile(uintptr(fds[0]), "debug port")
+	defer mine.Close()
+	theirs = os.NewFile(uintptr(fds[1]), "debug port of QEMU")
+	if ours, err = net.FileConn(mine); err != nil {
+		theirs.Close()
+	}
+	return ours, theirs, err
 }
 
 // Freeze stops QEMU with SIGSTOP and returns once none of its threads runs.

@@ -235,8 +235,8 @@ func TestHostShutdown(t *testing.T) {
 			port := func(g string) string {
 				return fmt.Sprintf(`extra_args="-chardev file,id=second,path=%s -device isa-serial,chardev=second"`, filepath.Join(dir, g))
 			}
-			guests := []string{h.guest("qemu.b", "console=ttyS1 gr.slowdown=3000", port("qemu.b"))}
-			guests = append(guests, h.guest("qemu.a", "console=ttyS1", port("qemu.a"), `rc_need="qemu.b"`))
+			guests := []string{h.guest("qemu.b", "earlyprintk=ttyS1,115200,keep gr.slowdown=3000", port("qemu.b"))}
+			guests = append(guests, h.guest("qemu.a", "earlyprintk=ttyS1,115200,keep", port("qemu.a"), `rc_need="qemu.b"`))
 			for _, g := range guests {
 				h.enable(h.ctx, g)
 				h.mustStart(g)

@@ -19,6 +19,11 @@ const (
 	StartSSH   = "gr.run=/usr/sbin/sshd,-D,-e"
 )
 
+// Server is the real OpenSSH server, for which NewSSH makes the configuration.
+func Server(ctx context.Context) ([]Program, error) {
+	return FromPackages(ctx, []string{"openssh-server"}, "/usr/sbin/sshd")
+}
+
 // SSH is a guest with the real OpenSSH server, and the key that opens it as root.
 type SSH struct {
 	Options
@@ -28,7 +33,7 @@ type SSH struct {
 // NewSSH makes the keys of server and client in dir, with ssh-keygen. The image
 // that is built with them lies there too.
 func NewSSH(ctx context.Context, dir string) (SSH, error) {
-	programs, err := FromPackages(ctx, []string{"openssh-server"}, "/usr/sbin/sshd")
+	programs, err := Server(ctx)
 	if err != nil {
 		return SSH{}, err
 	}
