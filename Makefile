@@ -25,7 +25,7 @@ FUZZTIME  ?= 30s
 build: bin/guestrc
 
 bin/guestrc: FORCE
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/guestrc
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./cmd/guestrc
 
 # The installed script and unit name the program where it is installed.
 install: bin/guestrc
@@ -63,6 +63,7 @@ demo:
 
 test: deps lint
 	@$(MAKE) --no-print-directory build
+	$(GO) run ./tests/fetch
 	$(GO) test $(shell CGO_ENABLED=1 sh tests/race.sh) $(TESTFLAGS) ./...
 
 deps:
@@ -73,7 +74,8 @@ lint:
 	$(GO) vet ./...
 	$(GO) -C tools build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
-	shellcheck -s sh initd/guestrc tests/*.sh
+	shellcheck -s sh initd/guestrc tests/*.sh tests/lab/machine.sh
+	shellcheck .ci/run
 
 bench:
 	sh tests/deps.sh test

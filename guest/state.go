@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,9 +64,10 @@ func load(dir *os.File) (State, error) {
 	}
 	f := os.NewFile(uintptr(fd), stateName)
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, stateMax))
+	data := bytes.NewBuffer(make([]byte, 0, 8<<10))
+	_, err = data.ReadFrom(io.LimitReader(f, stateMax))
 	if err == nil {
-		err = json.Unmarshal(data, &s)
+		err = json.Unmarshal(data.Bytes(), &s)
 	}
 	if err == nil && s.Version != stateVersion {
 		err = fmt.Errorf("version %d, this program knows %d", s.Version, stateVersion)
@@ -78,7 +80,7 @@ func load(dir *os.File) (State, error) {
 
 func save(dir *os.File, s State) error {
 	s.Version = stateVersion
-	data, err := json.MarshalIndent(s, "", " ")
+	data, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("cannot encode the state record: %w", err)
 	}

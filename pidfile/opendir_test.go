@@ -49,7 +49,9 @@ func TestOpenDirRefuses(t *testing.T) {
 		}
 	}
 	for name, act := range map[string]func(path string) error{
-		"link":           func(path string) error { return errors.Join(os.MkdirAll(path+".x/qemu.db", 0o755), os.Symlink("guestrc.x", path)) },
+		"link": func(path string) error {
+			return errors.Join(os.MkdirAll(path+".x/qemu.db", 0o755), os.Symlink("guestrc.x", path))
+		},
 		"dangling link":  func(path string) error { return os.Symlink("/nonexistent/x", path) },
 		"file":           func(path string) error { return os.WriteFile(path, nil, 0o644) },
 		"pipe":           func(path string) error { return unix.Mkfifo(path, 0o600) },

@@ -28,11 +28,12 @@ func (Kind) Configure(ctx context.Context, l guest.Layout, n guest.Name, c *conf
 }
 
 // Recall makes the machine that was recorded; of c only the stop policy counts.
-func (Kind) Recall(l guest.Layout, n guest.Name, memo json.RawMessage, c *confd.Config) (guest.Instance, error) {
-	m := &Machine{Name: n, Layout: l}
-	if err := json.Unmarshal(memo, m); err != nil {
+func (Kind) Recall(l guest.Layout, n guest.Name, recorded json.RawMessage, c *confd.Config) (guest.Instance, error) {
+	var was memo
+	if err := json.Unmarshal(recorded, &was); err != nil {
 		return nil, fmt.Errorf("cannot read what was recorded of %s: %w", n, err)
 	}
+	m := &Machine{Name: n, Layout: l, Binary: was.Binary, Sockets: was.Sockets, LogFile: was.LogFile, Stop: was.Stop, Readiness: was.Ready}
 	if c != nil {
 		p := &planner{settings: newSettings(c), m: &Machine{Name: n, Layout: l, conf: c}}
 		p.stopPolicy()
@@ -52,8 +53,10 @@ func (Kind) Recall(l guest.Layout, n guest.Name, memo json.RawMessage, c *confd.
 // Warnings are about what does no harm but was surely not meant.
 func (m *Machine) Warnings() []*confd.Error { return m.warnings }
 
-// Memo is the machine without what only a start needs.
-func (m *Machine) Memo() (json.RawMessage, error) { return json.Marshal(m) }
+// Memo is what Recall needs.
+func (m *Machine) Memo() (json.RawMessage, error) {
+	return json.Marshal(memo{m.Binary, m.Sockets, m.LogFile, m.Stop, m.Readiness})
+}
 
 // Plan is what a start would do.
 func (m *Machine) Plan() guest.Plan {

@@ -14,39 +14,39 @@ import (
 // computed by newMachine, which looks at configuration only; preflight then
 // holds it against the host.
 type Machine struct {
-	Name    guest.Name   `json:"-"`
-	Layout  guest.Layout `json:"-"`
-	Binary  string       `json:"binary"`  // absolute path of qemu-system-ARCH
-	Args    []string     `json:"args"`    // what follows the program's name
-	Inherit []Inherit    `json:"inherit"` // files that Args refers to by number, from 3 on
+	Name    guest.Name
+	Layout  guest.Layout
+	Binary  string    // absolute path of qemu-system-ARCH
+	Args    []string  // what follows the program's name
+	Inherit []Inherit // files that Args refers to by number, from 3 on
 
-	User  string   `json:"user,omitempty"` // whom QEMU becomes; empty: stays who we are
-	UID   int      `json:"uid"`
-	GID   int      `json:"gid"`
-	Env   []string `json:"env,omitempty"` // NAME=value, added to a minimal environment
-	Nice  int      `json:"nice,omitempty"`
-	OOM   *int     `json:"oom_score_adj,omitempty"` // nil: inherit
-	CPUs  []int    `json:"cpu_affinity,omitempty"`  // host CPUs; one vCPU each when the numbers agree
-	VCPUs int      `json:"vcpus"`
+	User  string // whom QEMU becomes; empty: stays who we are
+	UID   int
+	GID   int
+	Env   []string // NAME=value, added to a minimal environment
+	Nice  int
+	OOM   *int  // nil: inherit
+	CPUs  []int // host CPUs; one vCPU each when the numbers agree
+	VCPUs int
 
-	Disks  []Disk `json:"disks,omitempty"`
-	Files  []File `json:"files,omitempty"` // others that must be readable: kernel, initrd, firmware
-	NICs   []NIC  `json:"nics,omitempty"`
-	Memory uint64 `json:"memory"` // bytes
-	KVM    bool   `json:"kvm"`    // false: emulated
+	Disks  []Disk
+	Files  []File // others that must be readable: kernel, initrd, firmware
+	NICs   []NIC
+	Memory uint64 // bytes
+	KVM    bool   // false: emulated
 
-	Hugepages    string   `json:"hugepages,omitempty"`     // mount point of the hugetlbfs that memory comes from
-	VarsTemplate string   `json:"vars_template,omitempty"` // what the file with role "vars" is made from
-	Ports        []string `json:"ports,omitempty"`         // of the host, as in guest.Claim
+	Hugepages    string   // mount point of the hugetlbfs that memory comes from
+	VarsTemplate string   // what the file with role "vars" is made from
+	Ports        []string // of the host, as in guest.Claim
 
-	Sockets Sockets `json:"sockets"`
-	LogFile string  `json:"log"`
+	Sockets Sockets
+	LogFile string
 
-	Schedule  shutdown.Schedule `json:"-"`
-	Stop      StopPolicy        `json:"stop"`
-	Readiness Ready             `json:"ready"`
+	Schedule  shutdown.Schedule
+	Stop      StopPolicy
+	Readiness Ready
 
-	VNCPassword string `json:"-"` // set over the monitor, never in Args
+	VNCPassword string // set over the monitor, never in Args
 
 	warnings []*confd.Error // what does no harm but was surely not meant
 	logStart int64          // where this start's part of the log begins
@@ -54,40 +54,50 @@ type Machine struct {
 	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled
 }
 
+// memo is what is recorded of a running guest: as little as status and stop can
+// do with, as it is read for every guest each time, and no secret.
+type memo struct {
+	Binary  string     `json:"binary"`
+	Sockets Sockets    `json:"sockets"`
+	LogFile string     `json:"log"`
+	Stop    StopPolicy `json:"stop"`
+	Ready   Ready      `json:"ready"`
+}
+
 // Inherit is an open file that QEMU finds at a fixed number.
 type Inherit struct {
-	FD     int    `json:"fd"`   // 3, 4, …
-	What   string `json:"what"` // "qmp": a listening socket at Path; "tap": an interface put into Bridge
-	Path   string `json:"path,omitempty"`
-	Bridge string `json:"bridge,omitempty"`
-	Ifname string `json:"ifname,omitempty"`
+	FD     int    // 3, 4, …
+	What   string // "qmp": a listening socket at Path; "tap": an interface put into Bridge
+	Path   string
+	Bridge string
+	Ifname string
 }
 
 // Disk is one disk, CD or block device.
 type Disk struct {
-	ID       string `json:"id"`                 // "hd0", "cdr0"
-	Path     string `json:"path"`               // as configured; empty when it is not a local file
-	ReadOnly bool   `json:"readonly,omitempty"` // never written, be it for snapshot=on
-	Shared   bool   `json:"shared,omitempty"`   // share-rw: may be in use elsewhere
-	Var      string `json:"-"`                  // the variable that says so
+	ID       string // "hd0", "cdr0"
+	Path     string // as configured; empty when it is not a local file
+	ReadOnly bool   // never written, be it for snapshot=on
+	Shared   bool   // share-rw: may be in use elsewhere
+	Var      string // the variable that says so
 }
 
 // File is something that QEMU reads at start.
 type File struct {
-	Role string `json:"role"` // "kernel", "initrd", "firmware", "vars"
-	Path string `json:"path"`
-	Var  string `json:"-"` // the variable that says so
+	Role string // "kernel", "initrd", "firmware", "vars"
+	Path string
+	Var  string // the variable that says so
 }
 
 // NIC is one network interface.
 type NIC struct {
-	Type     string   `json:"type"` // "bridge", "tap", "user", or another -netdev type
-	Bridge   string   `json:"bridge,omitempty"`
-	Ifname   string   `json:"ifname,omitempty"` // of the tap on the host
-	MAC      string   `json:"mac"`
-	Ports    []string `json:"ports,omitempty"`    // of the host, that lead to it
-	Scripted bool     `json:"scripted,omitempty"` // a script of the administrator's makes use of the tap
-	Var      string   `json:"-"`                  // the variable that says so
+	Type     string // "bridge", "tap", "user", or another -netdev type
+	Bridge   string
+	Ifname   string // of the tap on the host
+	MAC      string
+	Ports    []string // of the host, that lead to it
+	Scripted bool     // a script of the administrator's makes use of the tap
+	Var      string   // the variable that says so
 }
 
 // Sockets are paths; QMP is ours alone, Monitor is for people.

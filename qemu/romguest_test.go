@@ -142,3 +142,14 @@ func (r *romMachine) holdOrNil(path string) *qmp.Client {
 	}
 	return c
 }
+
+// fakeTarget is a target whose process is a real QEMU without a monitor, and
+// whose monitor, at path, is a fake.
+func fakeTarget(t *testing.T, path string) *target {
+	t.Helper()
+	r := startROM(t, romguest.Idle())
+	r.m.Sockets.QMP = path
+	target := r.m.Target(r.p).(*target)
+	t.Cleanup(target.Close)
+	return target
+}

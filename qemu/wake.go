@@ -31,7 +31,7 @@ func (t *target) Wake(ctx context.Context, note func(string)) shutdown.Schedule 
 			return t.over(over, note)
 		}
 	}
-	if err != nil && !t.p.Ended() {
+	if err != nil && !errors.Is(err, qmp.ErrClosed) && !t.p.Ended() { // it may just be ending
 		note("the monitor cannot be used: " + err.Error())
 	}
 	return nil

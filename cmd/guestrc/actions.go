@@ -12,19 +12,11 @@ import (
 // others, and joins the errors. When one of the names is not valid nothing is
 // done.
 func (e *env) each(ctx context.Context, args []string, act func(guest.Name) error) error {
-	names := make([]guest.Name, len(args))
-	var errs []error
-	for i, arg := range args {
-		n, err := guest.ParseName(arg)
-		if err == nil && !isKind(n.Kind) {
-			err = usage(fmt.Sprintf("cannot find guest %s: there is no kind %q", n, n.Kind), "kinds: "+kindNames(", "))
-		}
-		names[i], errs = n, append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
+	names, err := guestNames(args)
+	if err != nil {
 		return err
 	}
-	errs = nil
+	var errs []error
 	for _, n := range names {
 		if err := act(n); err != nil {
 			errs = append(errs, err)
@@ -34,6 +26,20 @@ func (e *env) each(ctx context.Context, args []string, act func(guest.Name) erro
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// guestNames reads operands; nothing is done when one of them is wrong.
+func guestNames(args []string) ([]guest.Name, error) {
+	names := make([]guest.Name, len(args))
+	var errs []error
+	for i, arg := range args {
+		n, err := guest.ParseName(arg)
+		if err == nil && !isKind(n.Kind) {
+			err = usage(fmt.Sprintf("cannot find guest %s: there is no kind %q", n, n.Kind), "kinds: "+kindNames(", "))
+		}
+		names[i], errs = n, append(errs, err)
+	}
+	return names, errors.Join(errs...)
 }
 
 func start(ctx context.Context, e *env, args []string) error {

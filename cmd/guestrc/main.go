@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,7 @@ import (
 )
 
 func main() {
+	debug.SetGCPercent(400) // we live for milliseconds; memory comes back at the end
 	unix.Umask(0o077) // everything that others may read is given its mode by hand
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	e := newEnv(os.Args[0], os.Stdin, os.Stdout, os.Stderr, os.Getenv)

@@ -17,18 +17,11 @@ import (
 const inspectTime = 250 * time.Millisecond
 
 func status(ctx context.Context, e *env, args []string) error {
-	all := []guest.Status{} // JSON's [] when there is none
-	err := e.each(ctx, args, func(n guest.Name) error {
-		st, err := e.statusOf(ctx, n)
-		if err != nil {
-			st = guest.Status{Guest: n.String(), State: guest.Unknown, Code: guest.StateUnknown, Message: err.Error()}
-		}
-		all = append(all, st)
-		return nil
-	})
+	names, err := guestNames(args)
 	if err != nil {
 		return err
 	}
+	all := e.statuses(ctx, names)
 	if e.wantJSON() {
 		err = e.printJSON(map[string]any{"version": 1, "guests": all})
 	} else {
@@ -46,10 +39,14 @@ func status(ctx context.Context, e *env, args []string) error {
 	return err
 }
 
-func (e *env) statusOf(ctx context.Context, n guest.Name) (guest.Status, error) {
+func (e *env) statusOf(ctx context.Context, n guest.Name) guest.Status {
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
-	return e.house.Status(ctx, n, true)
+	st, err := e.house.Status(ctx, n, true)
+	if err != nil {
+		return guest.Status{Guest: n.String(), State: guest.Unknown, Code: guest.StateUnknown, Message: err.Error()}
+	}
+	return st
 }
 
 // describe is the line of "status" for people.
@@ -86,7 +83,7 @@ func list(ctx context.Context, e *env, _ []string) error {
 	if err != nil {
 		return err
 	}
-	all, err := e.statuses(ctx, names)
+	all := e.statuses(ctx, names)
 	if e.wantJSON() {
 		return errors.Join(err, e.printJSON(map[string]any{"version": 1, "guests": all}))
 	}
@@ -113,20 +110,19 @@ func list(ctx context.Context, e *env, _ []string) error {
 const inspectors = 16
 
 // statuses asks for many guests at once: the monitors of some may hang.
-func (e *env) statuses(ctx context.Context, names []guest.Name) ([]guest.Status, error) {
-	all := make([]guest.Status, len(names))
-	errs := make([]error, len(names))
+func (e *env) statuses(ctx context.Context, names []guest.Name) []guest.Status {
+	all := make([]guest.Status, len(names)) // JSON's [] when there is none
 	slots := make(chan struct{}, inspectors)
 	var group sync.WaitGroup
 	for i, n := range names {
 		slots <- struct{}{}
 		group.Go(func() {
-			all[i], errs[i] = e.statusOf(ctx, n)
+			all[i] = e.statusOf(ctx, n)
 			<-slots
 		})
 	}
 	group.Wait()
-	return all, errors.Join(errs...)
+	return all
 }
 
 func plan(ctx context.Context, e *env, args []string) error {

@@ -156,7 +156,7 @@ func TestStaleRecordHitsNobody(t *testing.T) {
 	}
 	// The same record with the stranger's number, as if the kernel had given
 	// it out again, and the number in the pidfile that the guest left.
-	forged := bytes.Replace(data, []byte(`"pid": `+strconv.Itoa(p.Pid())), []byte(`"pid": `+d.pid()), 1)
+	forged := bytes.Replace(data, []byte(`"pid":`+strconv.Itoa(p.Pid())), []byte(`"pid":`+d.pid()), 1)
 	if bytes.Equal(forged, data) {
 		t.Fatalf("the record holds no pid: %s", data)
 	}

@@ -65,10 +65,10 @@ func TestMachines(t *testing.T) {
 		t.Errorf("mounts before:\n%s\nand after:\n%s", before, after)
 	}
 	for ns := range seen {
-		defer ns.Close()
 		if left := processesIn(t, ns); len(left) > 0 {
 			t.Errorf("processes left: %q", left)
 		}
+		ns.Close()
 	}
 	parents, err := systemdHierarchies()
 	if err != nil {

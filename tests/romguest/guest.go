@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -76,9 +77,13 @@ func Start(t lab.T, code Code, args ...string) *Guest {
 	return g
 }
 
+// upTime bounds what a guest of some instructions takes to run them.
+const upTime = 30 * time.Second
+
 // AwaitUp returns when the guest has run Up.
 func (g *Guest) AwaitUp(t lab.T) {
 	t.Helper()
+	g.debug.SetReadDeadline(time.Now().Add(upTime))
 	if _, err := g.debug.Read(make([]byte, 1)); err != nil {
 		t.Fatalf("the guest did not come up: %v", err)
 	}
