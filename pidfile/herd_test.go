@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strconv"
 	"testing"
 
@@ -21,7 +20,6 @@ type herd struct {
 	g      *child // nil while no guest lives
 	recs   []Identity
 	decoys []*decoy
-	look   func(*exec.Cmd)
 
 	attempts, hits, refused, absent int
 }

@@ -2,7 +2,6 @@ package pidfile
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -165,6 +164,6 @@ func TestWriteFileAsideIsALink(t *testing.T) {
 	var st unix.Stat_t
 	ok(t, unix.Lstat(dir.Name()+"/x", &st))
 	if string(got) != "untouched" || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		t.Error(fmt.Sprintf("victim holds %q, mode of x is %#o", got, st.Mode))
+		t.Errorf("victim holds %q, mode of x is %#o", got, st.Mode)
 	}
 }

@@ -84,22 +84,9 @@ func TestACPI(t *testing.T) {
 func TestPausedWhileItGoesDown(t *testing.T) {
 	t.Parallel()
 	r := upROM(t, pressable(2, rom.PowerOff()))
-	time.AfterFunc(200*time.Millisecond, func() { r.pause() })
+	time.AfterFunc(200*time.Millisecond, func() { r.tellAny("stop") })
 	s := r.stop("acpi/60/KILL/5", StopPolicy{Resend: Resend{Double: true}})
 	if s.By != "acpi" || s.cause != "guest-shutdown" || !strings.Contains(strings.Join(s.notes(), "\n"), "the guest was paused (paused); resumed it") {
 		t.Errorf("%s, cause %q, notes %q", s, s.cause, s.notes())
-	}
-}
-
-// pause stops the guest from the monitor for people; it may be used from any
-// goroutine.
-func (r *romMachine) pause() {
-	c := r.holdOrNil(r.Monitor)
-	if c == nil {
-		return
-	}
-	defer c.Close()
-	if err := c.Execute(r.t.Context(), "stop", nil, nil); err != nil {
-		r.t.Error(err)
 	}
 }

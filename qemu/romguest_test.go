@@ -80,15 +80,25 @@ func (r *romMachine) hold(path string) *qmp.Client {
 // until waits until QEMU tells of a run state.
 func (r *romMachine) until(state string) {
 	r.t.Helper()
+	r.await(state, func(ctx context.Context, ask asker) bool {
+		got, err := runState(ctx, ask)
+		return err == nil && got == state
+	})
+}
+
+func (r *romMachine) untilHalted() {
+	r.t.Helper()
+	r.await("halted", halted)
+}
+
+// await asks until it is so: nothing tells of most states.
+func (r *romMachine) await(what string, so func(context.Context, asker) bool) {
+	r.t.Helper()
 	c := r.hold(r.QMP)
 	defer c.Close()
-	for ctx := within(r.t, patience); ; time.Sleep(5 * time.Millisecond) {
-		got, err := runState(ctx, c.Execute)
-		if err != nil {
-			r.t.Fatalf("waiting for %s: %v", state, err)
-		}
-		if got == state {
-			return
+	for ctx := within(r.t, patience); !so(ctx, c.Execute); time.Sleep(5 * time.Millisecond) {
+		if ctx.Err() != nil {
+			r.t.Fatalf("the guest was never %s", what)
 		}
 	}
 }
@@ -152,4 +162,16 @@ func fakeTarget(t *testing.T, path string) *target {
 	target := r.m.Target(r.p).(*target)
 	t.Cleanup(target.Close)
 	return target
+}
+
+// tellAny is tell without arguments for other goroutines than the test's.
+func (r *romMachine) tellAny(command string) {
+	c := r.holdOrNil(r.Monitor)
+	if c == nil {
+		return
+	}
+	defer c.Close()
+	if err := c.Execute(r.t.Context(), command, nil, nil); err != nil {
+		r.t.Error(err)
+	}
 }

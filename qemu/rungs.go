@@ -39,6 +39,9 @@ func (t *target) agent(ctx context.Context, note func(string)) error {
 	if t.m.Sockets.Agent == "" {
 		return fmt.Errorf("%w: the guest has no agent channel", shutdown.ErrAbsent)
 	}
+	if t.agentGone(ctx) {
+		return fmt.Errorf("%w: nobody in the guest listens on the agent's channel", shutdown.ErrAbsent)
+	}
 	short, cancel := context.WithTimeout(ctx, agentTime)
 	defer cancel()
 	a, err := qmp.DialAgent(short, t.m.Sockets.Agent)

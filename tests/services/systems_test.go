@@ -43,6 +43,7 @@ var installed = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	cmd := exec.Command("make", "-C", "../..", "install", "DESTDIR="+dir, "VERSION=test")
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // we may run below a make
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("make install: %w\n%s", err, out)
 	}
