@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/guestrc/guestrc/pidfile"
 	"github.com/guestrc/guestrc/shutdown"
 )
@@ -17,24 +15,67 @@ import (
 // to stop. An error with a result means that the guest still runs, or that its
 // traces could not be removed.
 func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, err error) {
-	return h.stop(ctx, n, nil, p)
-}
-
-// Kill ends n at once with SIGKILL, whatever else is under way: it takes no
-// lock before the signal.
-func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, error) {
-	_, proc, err := h.peek(ctx, n, p)
+	if exists, err := h.exists(n); err != nil || !exists {
+		return nil, err
+	}
+	g, err := h.open(ctx, n, h.patience(ctx, n))
 	if err != nil {
 		return nil, err
 	}
-	if proc != nil {
-		err := proc.Signal(unix.SIGKILL)
-		proc.Close()
-		if err != nil && !errors.Is(err, pidfile.ErrGone) {
-			return nil, withStatus(StatusFailed, "cannot kill "+n.String(), err)
+	defer func() { err = errors.Join(err, g.close()) }()
+	i, err := h.recall(ctx, n, g.state, p)
+	if err != nil {
+		if nothingRuns(g.dir, g.state) {
+			err = nil // however badly it is configured, it is stopped
 		}
+		return nil, err
 	}
-	return h.stop(ctx, n, shutdown.Schedule{{Verb: "KILL", Wait: endPatience}}, p)
+	proc, err := g.find(i)
+	if err != nil {
+		return nil, err
+	}
+	if proc == nil {
+		return nil, g.clear(ctx, i, nil)
+	}
+	defer proc.Close()
+	result, err := h.climb(ctx, n, i, proc, nil, p)
+	if err != nil {
+		return result, err
+	}
+	if err := g.clear(ctx, i, result); err != nil { // down it is, whatever lies about
+		p.Warn(err)
+	}
+	return result, nil
+}
+
+// Kill ends n at once with SIGKILL, whatever else is under way: it takes the
+// lock only afterwards, to clear up.
+func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, error) {
+	i, proc, err := h.peek(ctx, n, p)
+	if err != nil {
+		return nil, err
+	}
+	if proc == nil {
+		return h.Stop(ctx, n, p) // clears what may lie about
+	}
+	defer proc.Close()
+	schedule := shutdown.Schedule{{Verb: "KILL", Wait: endPatience}}
+	result, err := h.climb(ctx, n, i, proc, schedule, p)
+	if err != nil {
+		return result, err
+	}
+	g, err := h.open(ctx, n, LockPatience)
+	if err != nil {
+		return result, err
+	}
+	defer g.close()
+	if another, err := g.find(i); err != nil || another != nil { // it was started again meanwhile
+		if another != nil {
+			another.Close()
+		}
+		return result, err
+	}
+	return result, g.clear(ctx, i, result)
 }
 
 // Reset presses the guest's reset button.
@@ -67,31 +108,9 @@ func (h *House) peek(ctx context.Context, n Name, p Progress) (Instance, *pidfil
 	return i, proc, err
 }
 
-// stop runs schedule, or the instance's own when it is nil, under the lock.
-func (h *House) stop(ctx context.Context, n Name, schedule shutdown.Schedule, p Progress) (_ *StopRecord, err error) {
-	if exists, err := h.exists(n); err != nil || !exists {
-		return nil, err
-	}
-	g, err := h.open(ctx, n, h.patience(ctx, n))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, g.close()) }()
-	i, err := h.recall(ctx, n, g.state, p)
-	if err != nil {
-		if nothingRuns(g.dir, g.state) {
-			err = nil // however badly it is configured, it is stopped
-		}
-		return nil, err
-	}
-	proc, err := g.find(i)
-	if err != nil {
-		return nil, err
-	}
-	if proc == nil {
-		return nil, g.clear(ctx, i, nil)
-	}
-	defer proc.Close()
+// climb runs schedule, or the instance's own after waking the guest when it is
+// nil. Without an error the process is gone.
+func (h *House) climb(ctx context.Context, n Name, i Instance, proc *pidfile.Process, schedule shutdown.Schedule, p Progress) (*StopRecord, error) {
 	target := i.Target(proc)
 	defer target.Close()
 	if schedule == nil {
@@ -107,9 +126,6 @@ func (h *House) stop(ctx context.Context, n Name, schedule shutdown.Schedule, p 
 	if !record.Down {
 		return result, &Error{Status: StatusFailed, Msg: fmt.Sprintf("cannot stop %s: %s", n, record),
 			Hint: "guestrc kill " + n.String()}
-	}
-	if err := g.clear(ctx, i, result); err != nil { // down it is, whatever lies about
-		p.Warn(err)
 	}
 	return result, nil
 }

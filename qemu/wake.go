@@ -71,13 +71,23 @@ func (t *target) look(ctx context.Context, note func(string)) (over string, err 
 	case "postmigrate": // it must not run a second time here
 		return "the guest has moved to another QEMU", nil
 	case "shutdown":
-		return "the guest is off, but QEMU was told to stay", nil
+		if !t.isEnding(ctx) {
+			return "the guest was off, but QEMU was not", nil
+		}
 	case "guest-panicked":
 		return guestPanicked, nil
 	case "internal-error":
 		return "the guest's CPU cannot go on (internal-error)", nil
 	}
 	return "", nil
+}
+
+// isEnding tells a QEMU that is about to go with its guest from one that stays
+// (-no-shutdown): both say "shutdown".
+func (t *target) isEnding(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 250*time.Millisecond)
+	defer cancel()
+	return t.p.Wait(ctx) == nil
 }
 
 const guestPanicked = "the guest panicked"

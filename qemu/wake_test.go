@@ -50,7 +50,7 @@ func TestWake(t *testing.T) {
 			r.until("postmigrate")
 		}, by: "quit", cause: "host-qmp-quit", woke: []string{"the guest has moved to another QEMU"}},
 		{name: "off", code: rom.Do(rom.Up(), rom.ListenToButton(), rom.PowerOff()), args: []string{"-no-shutdown"}, before: func(r *romMachine) { r.until("shutdown") },
-			by: "quit", cause: "host-qmp-quit", woke: []string{"the guest is off, but QEMU was told to stay"}},
+			by: "quit", cause: "host-qmp-quit", woke: []string{"the guest was off, but QEMU was not"}},
 		{name: "panicked", code: panicking, args: pause, before: func(r *romMachine) { r.until("guest-panicked") },
 			by: "quit", cause: "host-qmp-quit", woke: []string{guestPanicked}},
 		{name: "halted", code: rom.Do(rom.Up(), rom.Halt()), before: (*romMachine).untilHalted, by: "quit", cause: "host-qmp-quit",
@@ -126,7 +126,7 @@ func TestActionsThatNobodySet(t *testing.T) {
 		args []string
 		note string
 	}{
-		"off":    {pressable(1, rom.PowerOff()), []string{"-no-shutdown"}, "the guest is off, but QEMU was told to stay"},
+		"off":    {pressable(1, rom.PowerOff()), []string{"-no-shutdown"}, "the guest was off, but QEMU was not"},
 		"paused": {pressable(1, rom.Panic()), []string{"-device", "pvpanic", "-action", "panic=pause"}, guestPanicked},
 		"run":    {pressable(1, rom.Panic()), []string{"-device", "pvpanic", "-action", "panic=none"}, guestPanicked},
 	} {

@@ -21,6 +21,7 @@ func TestBadInput(t *testing.T) {
 	if err := os.WriteFile(disk, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	missing := filepath.Join(w.root, "missing.qcow2")
 	// Lines 12 and up are the case's own; see world.guest.
 	const mac = `net0_mac="52:54:00:00:00:01"`
 	user := []string{`net0="user"`, mac}
@@ -35,9 +36,9 @@ func TestBadInput(t *testing.T) {
 		hint  bool
 	}{
 		{"wrong type", []string{`memory="lots"`}, ":12:", "lots", true},
-		{"missing disk", []string{`disk0_file="/nonexistent/disk.qcow2"`}, ":12:", "/nonexistent/disk.qcow2", true},
+		{"missing disk", []string{fmt.Sprintf("disk0_file=%q", missing)}, ":12:", missing, true},
 		{"disk is a directory", []string{`disk0_file="/etc"`}, ":12:", "directory", false},
-		{"missing kernel", []string{`kernel="/nonexistent/vmlinuz"`}, ":12:", "/nonexistent/vmlinuz", true},
+		{"missing kernel", []string{fmt.Sprintf("kernel=%q", missing)}, ":12:", missing, true},
 		{"disk in use", []string{fmt.Sprintf("disk0_file=%q", disk), `disk0_format="raw"`}, ":12:", "in use by the running guest qemu.running", true},
 		{"duplicate MAC", user, ":13:", "qemu.running", true},
 		{"MAC twice", []string{`net0="user"`, `net1="user"`, `net0_mac="52:54:00:00:00:09"`, `net1_mac="52:54:00:00:00:09"`}, ":15:", "52:54:00:00:00:09", false},

@@ -79,11 +79,15 @@ func Reset() Code { return Do(out8(0xcf9, 0x06), Halt()) }
 // Panic tells the pvpanic device (-device pvpanic) of a panic.
 func Panic() Code { return Do(out8(0x505, 0x01), Halt()) }
 
-// Print writes to the first serial port.
+// Print writes to the first serial port, as slowly as that takes it: a socket
+// behind it has room for some 200 unread bytes that are written one by one.
 func Print(text string) Code {
+	const com1, lineStatus, empty = 0x3f8, 0x3fd, 0x20
 	var c Code
 	for _, b := range []byte(text) {
-		c = append(c, out8(0x3f8, b)...)
+		c = Do(c, Code{0xba, lineStatus & 0xff, lineStatus >> 8}, // mov dx, lineStatus
+			Code{0xec, 0xa8, empty, 0x74, 0xfb}, // in al, dx; test al, empty; jz to the in
+			out8(com1, b))
 	}
 	return c
 }
