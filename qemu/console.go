@@ -1,13 +1,13 @@
 package qemu
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/guestrc/guestrc/qemu/qmp"
@@ -62,32 +62,57 @@ func awaitEnd(ctx context.Context) {
 // without colours and cursor movements. Of a line without end, the last part.
 type screen struct {
 	pattern *regexp.Regexp
-	line    []byte // as it came
+	line    []byte
+	escape  int // how far we are into an escape sequence
 }
 
-// lineRoom is how much of a line is kept, in bytes.
-const lineRoom = 8 << 10
+// lineRoom is how much of an unfinished line is kept, in bytes.
+const lineRoom = 1 << 10
 
 // shows takes the next piece of text and tells whether a line of it matches.
 func (s *screen) shows(piece []byte) bool {
-	for len(piece) > 0 {
-		end := bytes.IndexAny(piece, "\r\n")
-		if end < 0 {
-			s.line = append(s.line, piece...)
-			s.line = s.line[max(0, len(s.line)-lineRoom):]
-			break
-		}
-		s.line = append(s.line, piece[:end]...)
-		piece = piece[end+1:]
-		if s.matches() {
+	for _, b := range piece {
+		switch {
+		case s.escaped(b) || b == 0:
+		case b != '\r' && b != '\n':
+			s.line = append(s.line, b)
+		case s.pattern.Match(s.line):
 			return true
+		default:
+			s.line = s.line[:0]
 		}
-		s.line = s.line[:0]
 	}
-	return s.matches()
+	if s.pattern.Match(s.line) {
+		return true
+	}
+	s.line = append(s.line[:0], s.line[max(0, len(s.line)-lineRoom):]...)
+	return false
 }
 
-// control are the escape sequences of ECMA-48 that begin with CSI, and NULs.
-var control = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x00`)
+// Where a terminal is in an escape sequence (ECMA-48, 5.4 and 5.6).
+const (
+	noEscape   = iota
+	afterESC   // then [ begins a control sequence, ] P X ^ _ a string
+	inSequence // up to a letter, or what is next to letters
+	inString   // up to BEL, or ESC \
+)
 
-func (s *screen) matches() bool { return s.pattern.Match(control.ReplaceAll(s.line, nil)) }
+// escaped tells whether b belongs to an escape sequence. A control character
+// ends one that was cut off, so that the end of a line is never swallowed.
+func (s *screen) escaped(b byte) bool {
+	was := s.escape
+	s.escape = noEscape
+	switch {
+	case b == 0x1b:
+		s.escape = afterESC
+	case b < ' ':
+		return was == inString && b == '\a'
+	case was == afterESC && b == '[', was == inSequence && b < '@':
+		s.escape = inSequence
+	case was == afterESC && strings.IndexByte("]PX^_", b) >= 0, was == inString:
+		s.escape = inString
+	case was == afterESC && b < '0':
+		s.escape = afterESC
+	}
+	return was != noEscape || b == 0x1b
+}
