@@ -43,6 +43,10 @@ func (k fakeKind) Configure(_ context.Context, l Layout, n Name, c *confd.Config
 	return &fakeInstance{kind: k, layout: l, name: n, Seconds: "86400." + strconv.Itoa(os.Getpid())}, nil
 }
 
+func (k fakeKind) Times(Name, *confd.Config) (start, stop time.Duration, err error) {
+	return time.Second, 10 * time.Second, nil
+}
+
 func (k fakeKind) Recall(l Layout, n Name, memo json.RawMessage, c *confd.Config) (Instance, error) {
 	if c != nil {
 		if _, err := k.Vars().Check(c); err != nil {
@@ -118,7 +122,6 @@ func (i *fakeInstance) Target(p *pidfile.Process) Target { return fakeTarget{p} 
 type fakeTarget struct{ p *pidfile.Process }
 
 func (t fakeTarget) Wait(ctx context.Context) error                       { return t.p.Wait(ctx) }
-func (t fakeTarget) Forced(verb string) bool                              { return verb == "KILL" }
 func (t fakeTarget) Wake(context.Context, func(string)) shutdown.Schedule { return nil }
 func (t fakeTarget) Close()                                               {}
 func (t fakeTarget) Cause() string                                        { return "signal" }
@@ -162,4 +165,11 @@ func newHouse(t *testing.T, change ...func(*fakeKind)) (*House, Name, *fakeKind)
 		t.Fatal(err)
 	}
 	return h, n, k
+}
+
+func (t fakeTarget) Verdict(verb string) shutdown.Verdict {
+	if verb == "KILL" {
+		return shutdown.Forced
+	}
+	return shutdown.Graceful
 }

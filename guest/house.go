@@ -82,19 +82,32 @@ func (h *House) configure(ctx context.Context, n Name) (*confd.Config, Instance,
 	return c, i, nil
 }
 
-// Check tells whether a start of n would understand its configuration.
+// Check tells whether a start of n could succeed, whether or not n runs now.
 func (h *House) Check(ctx context.Context, n Name) error {
-	_, err := h.Configure(ctx, n, discard{})
-	return err
+	i, err := h.Configure(ctx, n, discard{})
+	if err != nil {
+		return err
+	}
+	running, err := h.claims(Name{})
+	if err != nil {
+		return err
+	}
+	return withStatus(StatusNotConfigured, "cannot start "+n.String(), i.Preflight(ctx, running))
 }
 
-// Needs is what the files of n say about other services, and its plan.
-func (h *House) Needs(ctx context.Context, n Name) (deps.Relations, Plan, error) {
-	c, i, err := h.configure(ctx, n)
+// Needs is what the files of n say about other services, and how long its
+// start and its stop may take. The host is not looked at.
+func (h *House) Needs(n Name) (r deps.Relations, start, stop time.Duration, err error) {
+	k, err := h.kind(n)
 	if err != nil {
-		return deps.Relations{}, Plan{}, err
+		return r, 0, 0, err
 	}
-	return deps.Of(c), i.Plan(), nil
+	c, err := h.Load(n)
+	if err != nil {
+		return r, 0, 0, err
+	}
+	start, stop, err = k.Times(n, c)
+	return deps.Of(c), LockPatience + start, stop, err
 }
 
 // recall makes the instance that s tells of; without a memo, the one that the
@@ -161,7 +174,7 @@ func (h *House) Names() ([]Name, error) {
 // claims collects what the other running guests have to themselves.
 func (h *House) claims(but Name) ([]Claim, error) {
 	entries, err := os.ReadDir(h.Layout.RunBase())
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot list running guests: %w", err)
 	}
 	var claims []Claim
@@ -177,7 +190,7 @@ func (h *House) claims(but Name) ([]Claim, error) {
 	return claims, nil
 }
 
-// claim is what n has to itself if its process still runs. A record that
+// claim is what n has to itself if its process runs, or is being made. A record that
 // cannot be read claims nothing: QEMU's own image locks stand behind it.
 func (h *House) claim(n Name) (Claim, bool) {
 	dir, err := pidfile.OpenDir(h.Layout.RunDir(n), false)
@@ -186,7 +199,14 @@ func (h *House) claim(n Name) (Claim, bool) {
 	}
 	defer dir.Close()
 	s, err := load(dir)
-	if err != nil || s.Process == nil {
+	if err != nil {
+		return Claim{}, false
+	}
+	if s.Phase == PhaseStarting {
+		held, err := pidfile.LeaseHeld(dir)
+		return s.Claim, err == nil && held
+	}
+	if s.Process == nil {
 		return Claim{}, false
 	}
 	p, err := pidfile.Recall(*s.Process)
@@ -203,5 +223,9 @@ func withStatus(status int, msg string, err error) error {
 	if err == nil || errors.As(err, &s) {
 		return err
 	}
-	return &Error{Status: status, Msg: msg, Err: err}
+	e := &Error{Status: status, Msg: msg, Err: err}
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		e.Status, e.Hint = StatusRefused, "run as root"
+	}
+	return e
 }

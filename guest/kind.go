@@ -11,13 +11,16 @@ import (
 	"github.com/guestrc/guestrc/shutdown"
 )
 
-// Kind is a sort of guest, such as "qemu". Its methods are pure: they look at
-// configuration and record, never at processes.
+// Kind is a sort of guest, such as "qemu". Its methods look at configuration,
+// record and host, never at a guest's process.
 type Kind interface {
 	Name() string
 	Vars() confd.Table
 	// Configure understands the files of one guest, and refuses faulty ones.
 	Configure(ctx context.Context, l Layout, n Name, c *confd.Config) (Instance, error)
+	// Times are what a start and a stop may take, from the files alone;
+	// math.MaxInt64 for one without an end.
+	Times(n Name, c *confd.Config) (start, stop time.Duration, err error)
 	// Recall makes the instance that is running from the memo it left when it
 	// started, with the stop policy of c where c is not nil: files may have
 	// been edited, broken or deleted while the guest ran.

@@ -43,7 +43,7 @@ func (h *House) look(n Name) (*os.File, State, error) {
 		return nil, State{}, nil
 	}
 	if err != nil {
-		return nil, State{}, refusal("cannot open the run directory of "+n.String(), err)
+		return nil, State{}, withStatus(StatusFailed, "cannot open the run directory of "+n.String(), err)
 	}
 	s, err := load(dir)
 	if err != nil {
@@ -66,28 +66,33 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 	}
 	defer dir.Close()
 	st := Status{Guest: n.String(), StartedAt: s.StartedAt, ReadyAt: s.ReadyAt, LastStop: s.LastStop}
+	if s.Memo == nil && nothingRuns(dir, s) {
+		st.State, st.Code = Stopped, StateStopped
+		return st, nil
+	}
 	i, err := h.recorded(ctx, n, s)
 	if err != nil {
 		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
-		if nothingRuns(dir, s) {
-			st.State, st.Code = Stopped, StateStopped
-		}
 		return st, nil
 	}
 	proc, err := find(dir, s, i)
 	switch {
+	case errors.Is(err, pidfile.ErrOnlyLease) && s.Phase == PhaseStarting:
+		st.State, st.Code, st.Message = Starting, StateRunning, "its process is being made"
+	case errors.Is(err, pidfile.ErrOnlyLease):
+		st.State, st.Code, st.Message = Crashed, StateLocked, "its process is gone, but something that it started lives on: "+err.Error()
 	case err != nil:
 		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
 	case proc != nil:
 		defer proc.Close()
 		st.running(ctx, s, i, proc, deep)
 	default:
-		st.ended(dir, s, i)
+		st.ended(s, i)
 	}
 	return st, nil
 }
 
-// nothingRuns tells, for a guest whose configuration cannot be understood,
+// nothingRuns tells, before anybody understands the guest's configuration,
 // whether that matters: it does when any process is on record, locks the
 // pidfile or has the lease.
 func nothingRuns(dir *os.File, s State) bool {
@@ -111,14 +116,10 @@ func (st *Status) running(ctx context.Context, s State, i Instance, proc *pidfil
 
 // ended tells apart a guest that was stopped, one that ended by itself in
 // order, and one whose process died.
-func (st *Status) ended(dir *os.File, s State, i Instance) {
+func (st *Status) ended(s State, i Instance) {
 	boot, _ := pidfile.BootID() // unknown: the leftovers decide
 	left := i.Leftovers()
-	held, err := pidfile.LeaseHeld(dir)
 	switch {
-	case err == nil && held:
-		st.State, st.Code = Crashed, StateLocked
-		st.Message = "its process is gone, but something that it started lives on"
 	case s.Phase == PhaseStopped || s.Phase == "":
 		st.State, st.Code = Stopped, StateStopped
 	case s.BootID != boot:

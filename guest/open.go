@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -26,12 +25,15 @@ type handle struct {
 	unlock func() error
 }
 
+// errBusy is why a lock was not had in time.
+var errBusy = errors.New("another action on it is under way")
+
 // open creates the run directory if need be, takes the lock and reads the
 // record. An unreadable record is an error: nothing is guessed from it.
 func (h *House) open(ctx context.Context, n Name, patience time.Duration) (*handle, error) {
 	dir, err := pidfile.OpenDir(h.Layout.RunDir(n), true)
 	if err != nil {
-		return nil, refusal("cannot open the run directory of "+n.String(), err)
+		return nil, withStatus(StatusFailed, "cannot open the run directory of "+n.String(), err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -39,10 +41,10 @@ func (h *House) open(ctx context.Context, n Name, patience time.Duration) (*hand
 	if err != nil {
 		dir.Close()
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, &Error{Status: StatusFailed, Msg: fmt.Sprintf("cannot lock %s within %s", n, patience),
+			return nil, &Error{Status: StatusFailed, Msg: fmt.Sprintf("cannot lock %s within %s", n, patience), Err: errBusy,
 				Hint: "another start or stop of it is running; to end the guest at once: guestrc kill " + n.String()}
 		}
-		return nil, fmt.Errorf("cannot lock %s: %w", n, err)
+		return nil, withStatus(StatusFailed, "cannot lock "+n.String(), err)
 	}
 	g := &handle{name: n, layout: h.Layout, dir: dir, unlock: unlock}
 	if g.state, err = load(dir); err != nil {
@@ -83,16 +85,4 @@ func find(dir *os.File, s State, i Instance) (*pidfile.Process, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-// refusal gives a permission error its exit status and hint.
-func refusal(msg string, err error) error {
-	e := &Error{Status: StatusFailed, Msg: msg, Err: err}
-	if errors.Is(err, fs.ErrPermission) {
-		e.Status = StatusRefused
-		if os.Geteuid() != 0 {
-			e.Hint = "run as root"
-		}
-	}
-	return e
 }

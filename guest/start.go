@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -87,15 +89,13 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 		return nil, nil, false, err
 	}
 	if running != nil {
+		if g.state.Memo != nil { // it is as it was started, not as the files are now
+			if i, err = h.recall(ctx, n, g.state, p); err != nil {
+				return nil, nil, false, errors.Join(err, running.Close())
+			}
+		}
 		fresh, err := h.adopt(ctx, g, i, running, p)
 		return i, running, fresh, err
-	}
-	others, err := h.claims(n)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	if err := i.Preflight(ctx, others); err != nil {
-		return nil, nil, false, withStatus(StatusNotConfigured, "cannot start "+n.String(), err)
 	}
 	if g.state.Phase == PhaseRunning || g.state.Phase == PhaseStarting {
 		p.Say("the previous run ended without a stop; clearing what it left")
@@ -103,7 +103,12 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	if err := i.Sweep(ctx); err != nil {
 		return nil, nil, false, fmt.Errorf("cannot clear what the previous run of %s left: %w", n, err)
 	}
-	proc, err := g.spawn(ctx, i, h.Now)
+	lease, err := h.reserve(ctx, g, i)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	defer lease.Close()
+	proc, err := g.spawn(ctx, i, lease, h.Now)
 	if err != nil {
 		return nil, nil, false, withStatus(StatusFailed, "cannot start "+n.String(), err)
 	}
@@ -128,17 +133,29 @@ func (h *House) adopt(ctx context.Context, g *handle, i Instance, proc *pidfile.
 	return true, g.record(i, proc, h.Now())
 }
 
-// spawn writes the intent, creates the process and records it. When anything
-// fails, the process is ended and its traces removed.
-func (g *handle) spawn(ctx context.Context, i Instance, now func() time.Time) (*pidfile.Process, error) {
-	lease, held, err := pidfile.OpenLease(g.dir)
+// reserve holds the guest against the host and against what others have, and
+// claims its own: intent on record, lease taken. Guests that start at the same
+// moment take turns here, so that two cannot find the same thing free.
+func (h *House) reserve(ctx context.Context, g *handle, i Instance) (lease *os.File, err error) {
+	base, err := pidfile.OpenDir(h.Layout.RunBase(), true)
 	if err != nil {
 		return nil, err
 	}
-	defer lease.Close()
-	if held {
-		return nil, &Error{Status: StatusRefused, Msg: "cannot start " + g.name.String() + ": a process of its previous run still lives",
-			Hint: "fuser -v " + lease.Name()}
+	defer base.Close()
+	ctx, cancel := context.WithTimeout(ctx, LockPatience)
+	defer cancel()
+	unlock, err := pidfile.Lock(ctx, base)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reserve what %s needs: %w", g.name, err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	others, err := h.claims(g.name)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.Preflight(ctx, others); err != nil {
+		return nil, withStatus(StatusNotConfigured, "cannot start "+g.name.String(), err)
 	}
 	memo, err := i.Memo()
 	if err != nil {
@@ -148,13 +165,27 @@ func (g *handle) spawn(ctx context.Context, i Instance, now func() time.Time) (*
 	if err != nil {
 		return nil, err
 	}
-	lastStop := g.state.LastStop
+	was := g.state
 	err = g.save(func(s *State) {
-		*s = State{Phase: PhaseStarting, BootID: boot, StartedAt: now(), Memo: memo, LastStop: lastStop}
+		*s = State{Phase: PhaseStarting, BootID: boot, StartedAt: h.Now(), Claim: i.Claim(), Memo: memo, LastStop: was.LastStop}
 	})
 	if err != nil {
 		return nil, err
 	}
+	lease, held, err := pidfile.OpenLease(g.dir)
+	if held {
+		err = &Error{Status: StatusRefused, Msg: "cannot start " + g.name.String() + ": a process of its previous run still lives",
+			Hint: "fuser -v " + filepath.Join(g.dir.Name(), pidfile.LeaseFile)}
+	}
+	if err != nil {
+		return nil, errors.Join(err, g.save(func(s *State) { *s = was }))
+	}
+	return lease, nil
+}
+
+// spawn creates the process and records it. When anything fails, the process
+// is ended and its traces are removed.
+func (g *handle) spawn(ctx context.Context, i Instance, lease *os.File, now func() time.Time) (*pidfile.Process, error) {
 	proc, err := i.Start(ctx, lease)
 	if err == nil {
 		if err = i.Settle(ctx, proc); err == nil {
@@ -165,7 +196,7 @@ func (g *handle) spawn(ctx context.Context, i Instance, now func() time.Time) (*
 		}
 	}
 	if err != nil {
-		cleared := g.save(func(s *State) { *s = State{Phase: PhaseStopped, BootID: boot, LastStop: lastStop} })
+		cleared := g.save(func(s *State) { *s = State{Phase: PhaseStopped, BootID: s.BootID, LastStop: s.LastStop} })
 		return nil, errors.Join(err, i.Sweep(context.WithoutCancel(ctx)), cleared)
 	}
 	return proc, nil
@@ -199,7 +230,10 @@ func end(ctx context.Context, proc *pidfile.Process) error {
 
 // markReady notes when the guest became ready, unless it was stopped meanwhile.
 func (h *House) markReady(ctx context.Context, n Name, proc *pidfile.Process) error {
-	g, err := h.open(ctx, n, LockPatience)
+	g, err := h.open(ctx, n, time.Second)
+	if errors.Is(err, errBusy) {
+		return nil // it is being stopped
+	}
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,11 @@ func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
+	if g.state.Memo == nil && nothingRuns(g.dir, g.state) {
+		return nil, nil // however it is configured, it is stopped
+	}
 	i, err := h.recall(ctx, n, g.state, p)
 	if err != nil {
-		if nothingRuns(g.dir, g.state) {
-			err = nil // however badly it is configured, it is stopped
-		}
 		return nil, err
 	}
 	proc, err := g.find(i)
@@ -53,10 +53,10 @@ func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, error) {
 	i, proc, err := h.peek(ctx, n, p)
 	if err != nil {
-		return nil, err
+		return nil, withStatus(StatusFailed, "cannot kill "+n.String(), err)
 	}
 	if proc == nil {
-		return h.Stop(ctx, n, p) // clears what may lie about
+		return nil, h.sweep(ctx, n, p)
 	}
 	defer proc.Close()
 	schedule := shutdown.Schedule{{Verb: "KILL", Wait: endPatience}}
@@ -78,11 +78,37 @@ func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, erro
 	return result, g.clear(ctx, i, result)
 }
 
+// sweep clears what a guest that is gone may have left.
+func (h *House) sweep(ctx context.Context, n Name, p Progress) error {
+	if exists, err := h.exists(n); err != nil || !exists {
+		return err
+	}
+	g, err := h.open(ctx, n, LockPatience)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if g.state.Memo == nil {
+		return nil
+	}
+	i, err := h.recall(ctx, n, g.state, p)
+	if err != nil {
+		return err
+	}
+	if proc, err := g.find(i); err != nil || proc != nil { // it was started meanwhile
+		if proc != nil {
+			proc.Close()
+		}
+		return err
+	}
+	return g.clear(ctx, i, nil)
+}
+
 // Reset presses the guest's reset button.
 func (h *House) Reset(ctx context.Context, n Name, p Progress) error {
 	i, proc, err := h.peek(ctx, n, p)
 	if err != nil {
-		return err
+		return withStatus(StatusFailed, "cannot reset "+n.String(), err)
 	}
 	if proc == nil {
 		return &Error{Status: StatusNotRunning, Msg: "cannot reset " + n.String() + ": it is not running"}
@@ -97,12 +123,17 @@ func (h *House) peek(ctx context.Context, n Name, p Progress) (Instance, *pidfil
 	if err != nil {
 		return nil, nil, err
 	}
-	if dir != nil {
-		defer dir.Close()
+	if dir == nil {
+		_, err := h.exists(n)
+		return nil, nil, err
+	}
+	defer dir.Close()
+	if s.Memo == nil && nothingRuns(dir, s) {
+		return nil, nil, nil
 	}
 	i, err := h.recall(ctx, n, s, p)
-	if err != nil || dir == nil {
-		return i, nil, err
+	if err != nil {
+		return nil, nil, err
 	}
 	proc, err := find(dir, s, i)
 	return i, proc, err
@@ -175,7 +206,10 @@ func (h *House) patience(ctx context.Context, n Name) time.Duration {
 	if dir != nil {
 		dir.Close()
 	}
-	i, err := h.recall(ctx, n, s, discard{})
+	if s.Memo == nil {
+		return LockPatience
+	}
+	i, err := h.recorded(ctx, n, s)
 	if err != nil {
 		return LockPatience
 	}

@@ -22,6 +22,10 @@ var (
 	// owner is starting.
 	ErrEmpty = errors.New("it is empty")
 
+	// ErrOnlyLease says that nothing was found but a held lease: a process that
+	// inherited it lives, and is not the guest's own, or not yet.
+	ErrOnlyLease = errors.New("only the lease is held")
+
 	// ErrForeign says that there is a process, but it has no number here: it is
 	// in another pid namespace, or a lock belongs to an open file description.
 	ErrForeign = errors.New("it has no process number in this pid namespace")

@@ -84,6 +84,9 @@ func (s *search) leased() (*Process, error) {
 	if held, err := observed(f); err != nil || !held { // its last holder ended while we looked
 		return nil, err
 	}
+	if s.cause == nil {
+		s.cause = ErrOnlyLease
+	}
 	return nil, s.doubt(append([]string{"the lease is held, so some process of the guest is alive"}, reasons...)...)
 }
 

@@ -3,6 +3,7 @@ package pidfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"golang.org/x/sys/unix"
 )
@@ -140,6 +141,8 @@ func (s *search) agree(how How, rec *Identity) error {
 	switch {
 	case held && pid != rec.Pid:
 		return s.doubt(fmt.Sprintf("the state record names process %d, which is alive", rec.Pid), lockedBy(pid))
+	case errors.Is(err, fs.ErrPermission) && how != ByStart:
+		return nil // its holder cannot be asked for, and need not be
 	case err != nil && !errors.As(err, &suspect):
 		return err
 	case how == ByStart && !held:

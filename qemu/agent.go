@@ -1,11 +1,19 @@
 package qemu
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// chardevTime bounds agentGone: where the monitor hangs, the agent is asked.
+const chardevTime = 500 * time.Millisecond
 
 // agentGone reports whether QEMU knows that no program in the guest has the
 // agent's channel open. It costs a millisecond, where asking an agent that is
 // not there costs agentTime.
 func (t *target) agentGone(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, chardevTime)
+	defer cancel()
 	var chardevs []struct {
 		Label string
 		Open  bool `json:"frontend-open"`

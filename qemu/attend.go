@@ -12,6 +12,7 @@ const doublePress = 500 * time.Millisecond
 // A waiting rung looks at the guest when QEMU tells of something, and at
 // growing intervals: that a guest halts is the one thing that QEMU never tells.
 const (
+	leastLook = 100 * time.Millisecond
 	firstLook = 250 * time.Millisecond
 	restLook  = 4 * time.Second
 )
@@ -38,6 +39,8 @@ func (t *target) attend(ctx context.Context, note func(string), press func() err
 			}
 			continue
 		case <-t.stirs:
+			looks.Reset(leastLook) // a full disk may stop the guest again at once
+			continue
 		case <-looks.C:
 			pause = min(2*pause, restLook)
 			looks.Reset(pause)
@@ -66,7 +69,12 @@ func (t *target) presses(press func() error) (ticks <-chan time.Time, stop func(
 
 // noteEnd tells of an end that the guest did not mean.
 func (t *target) noteEnd(note func(string)) {
-	t.hearOut()
+	if !t.p.Ended() {
+		return
+	}
+	if death := t.death(); death != "" {
+		note(death)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.panicked {

@@ -27,6 +27,14 @@ func (Kind) Configure(ctx context.Context, l guest.Layout, n guest.Name, c *conf
 	return newMachine(l, n, c, newHost(ctx, l))
 }
 
+// Times are settleTime and ready_timeout, and the schedule's sum.
+func (Kind) Times(n guest.Name, c *confd.Config) (start, stop time.Duration, err error) {
+	p := &planner{settings: newSettings(c), m: &Machine{Name: n, conf: c}}
+	p.stopPolicy()
+	patience := p.seconds("ready_timeout")
+	return settleTime + patience, p.m.Schedule.Total(), p.err()
+}
+
 // Recall makes the machine that was recorded; of c only the stop policy counts.
 func (Kind) Recall(l guest.Layout, n guest.Name, recorded json.RawMessage, c *confd.Config) (guest.Instance, error) {
 	var was memo

@@ -58,6 +58,9 @@ func (i *inspection) freeIfname(nic NIC, running []guest.Claim) {
 		i.fail(variable, nic.Var+"_ifname= names another", "interface %s belongs to the running guest %s", nic.Ifname, other)
 		return
 	}
+	if slices.Contains(i.ownTaps, nic.Ifname) {
+		return // it goes before it is made anew
+	}
 	if driver, err := i.host.LinkDriver(nic.Ifname); err != nil || driver != "" {
 		i.fail(variable, "ip link del "+nic.Ifname+", or "+nic.Var+"_ifname= names another", "cannot make tap %s: an interface of that name exists", nic.Ifname)
 	}

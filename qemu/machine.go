@@ -117,8 +117,6 @@ type StopPolicy struct {
 	SSHTarget  string   `json:"ssh_target,omitempty"`
 	SSHCommand string   `json:"ssh_command,omitempty"`
 	SSHOptions []string `json:"ssh_options,omitempty"`
-
-	AllowUnsafeKill bool `json:"allow_unsafe_kill,omitempty"` // see package pidfile
 }
 
 // Resend says when the power button is pressed again: after Every of silence

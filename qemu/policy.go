@@ -21,11 +21,10 @@ var verbs = []string{"agent", "acpi", "ssh", "quit"}
 // stopPolicy works out the schedule and what its rungs need.
 func (p *planner) stopPolicy() {
 	p.m.Stop = StopPolicy{
-		Resend:          p.resend(),
-		SSHTarget:       p.text("ssh_target"),
-		SSHCommand:      p.text("ssh_command"),
-		SSHOptions:      p.words("ssh_options"),
-		AllowUnsafeKill: p.yes("allow_unsafe_kill"),
+		Resend:     p.resend(),
+		SSHTarget:  p.text("ssh_target"),
+		SSHCommand: p.text("ssh_command"),
+		SSHOptions: p.words("ssh_options"),
 	}
 	if strings.HasPrefix(p.m.Stop.SSHTarget, "-") {
 		p.fail("ssh_target", "user@host", "%q is an option, not a host", p.m.Stop.SSHTarget)

@@ -17,6 +17,8 @@ type inspection struct {
 	m    *Machine
 	host Host
 	errs []error
+
+	ownTaps []string // that the guest has already, as it runs
 }
 
 // preflight says what would make a start fail, or harm another guest: one
@@ -33,6 +35,11 @@ func (m *Machine) preflight(host Host, running []guest.Claim) error {
 		i.file(f)
 	}
 	others := without(running, m.Name.String())
+	for _, c := range running {
+		if c.Guest == m.Name.String() {
+			i.ownTaps = c.Taps
+		}
+	}
 	i.disks(others)
 	i.nics(others)
 	i.ports(others)

@@ -73,6 +73,15 @@ func TestAgentRung(t *testing.T) {
 			}
 		})
 	}
+	t.Run("channel that nobody opened", func(t *testing.T) {
+		t.Parallel()
+		r := upROM(t, rom.Do(rom.Up(), rom.Idle()), "-device", "virtio-serial-pci",
+			"-chardev", "socket,id="+agentChardev+",path=DIR/agent,server=on,wait=off", "-device", "virtserialport,chardev="+agentChardev)
+		first := r.stop("agent/4/KILL/5", StopPolicy{}).Rungs[0]
+		if first.Result != shutdown.Absent || time.Duration(first.Took) > time.Second || !strings.Contains(first.Error, "nobody in the guest") {
+			t.Errorf("agent %s after %s, %q", first.Result, first.Took, first.Error)
+		}
+	})
 	t.Run("turned off", func(t *testing.T) {
 		t.Parallel()
 		r := upROM(t, rom.Do(rom.Up(), rom.Idle()))
@@ -212,9 +221,9 @@ func TestVerbs(t *testing.T) {
 	if target.Rung("halt") != nil {
 		t.Error("halt is for containers")
 	}
-	for verb, want := range map[string]bool{"agent": false, "acpi": false, "ssh": false, "forever": false, "quit": true, "TERM": true, "KILL": true} {
-		if target.Forced(verb) != want {
-			t.Errorf("forced by %s: %v", verb, !want)
+	for _, verb := range []string{"quit", "TERM", "KILL"} {
+		if v := target.Verdict(verb); v != shutdown.Forced {
+			t.Errorf("verdict of %s: %v", verb, v)
 		}
 	}
 }

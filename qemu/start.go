@@ -53,6 +53,9 @@ func (m *Machine) Start(ctx context.Context, lease *os.File) (_ *pidfile.Process
 	cmd.ExtraFiles = append(inherited, lease)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd}
 	if err := m.launch(cmd); err != nil {
+		if cmd.Process != nil { // it runs, but not as it was meant to
+			err = errors.Join(err, cmd.Process.Kill(), reap(cmd))
+		}
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, &guest.Error{Status: guest.StatusNotInstalled, Msg: "cannot run " + m.Binary, Err: err}
 		}
@@ -62,9 +65,19 @@ func (m *Machine) Start(ctx context.Context, lease *os.File) (_ *pidfile.Process
 	defer unix.Close(pidfd)
 	p, err := pidfile.FromPidfd(pidfd)
 	if err != nil {
+		cmd.Process.Kill() // it has ended, or nobody could end it later
 		return nil, m.startError(err)
 	}
 	return p, nil
+}
+
+// reap waits for a child that was killed.
+func reap(cmd *exec.Cmd) error {
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) {
+		return err
+	}
+	return nil
 }
 
 // launch starts cmd from a thread that has the guest's nice value and CPUs,

@@ -39,11 +39,37 @@ func (m *Machine) Target(p *pidfile.Process) guest.Target {
 
 func (t *target) Wait(ctx context.Context) error { return t.p.Wait(ctx) }
 
-// Forced: quitting is a power cut for a guest that runs, not for one that is
-// down already.
-func (t *target) Forced(verb string) bool {
-	graceful := slices.Contains([]string{"agent", "acpi", "ssh", shutdown.Forever}, verb)
-	return !graceful && !(t.past && verb == "quit")
+// Verdict: quitting is a power cut for a guest that runs, not for one that is
+// down already; and a guest that was asked may die of something else meanwhile.
+func (t *target) Verdict(verb string) shutdown.Verdict {
+	switch {
+	case slices.Contains([]string{"agent", "acpi", "ssh", shutdown.Forever}, verb):
+		if t.death() != "" {
+			return shutdown.Died
+		}
+		return shutdown.Graceful
+	case t.past && verb == "quit":
+		return shutdown.Graceful
+	}
+	return shutdown.Forced
+}
+
+// death says of what a QEMU died that did not end in order, as far as that can
+// be told: by the kernel (Linux 6.15), else by what QEMU did or did not say.
+func (t *target) death() string {
+	if exit, ok := t.p.Exit(); ok && exit.Signal != 0 {
+		return "QEMU was " + exit.String()
+	}
+	cause := t.Cause()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case cause == "host-signal":
+		return "something else sent QEMU a signal"
+	case cause == "" && t.client != nil:
+		return "QEMU ended without a word"
+	}
+	return ""
 }
 
 func (t *target) Close() {

@@ -129,7 +129,7 @@ var Vars = confd.Table{
 	{Name: "shutdown_timeout", Group: "Stop", Type: confd.Seconds, Theirs: true,
 		Help: "Seconds for the rung acpi of the default schedule, when stop_schedule is not set."},
 	{Name: "acpi_resend", Group: "Stop", Type: confd.String, Default: "10",
-		Help: "Press the power button again after this many seconds of silence; once: never; double: a second time at once."},
+		Help: "Press the power button again every so many seconds; once: never; double: a second time at once."},
 	{Name: "agent", Group: "Stop", Type: confd.Bool, Default: "yes",
 		Help: "A channel for the QEMU guest agent. It is left out when extra_args has one."},
 	{Name: "ssh_target", Group: "Stop", Type: confd.String,
@@ -138,11 +138,6 @@ var Vars = confd.Table{
 		Help: "What the rung ssh runs in the guest."},
 	{Name: "ssh_options", Group: "Stop", Type: confd.Words,
 		Help: "More options for ssh: -p 2222 -i /etc/guestrc/key."},
-	{Name: "allow_unsafe_kill", Group: "Stop", Type: confd.Bool, Default: "no",
-		Help: "Signal QEMU even where the kernel offers no safe way to know it again."},
-
-	{Name: "rc_need", Group: "Dependencies", Type: confd.Words, Theirs: true,
-		Help: "Services that must run first, and that stop after this guest: qemu.db."},
 	{Name: "rc_*", Group: "Dependencies", Type: confd.String, Theirs: true,
 		Help: "OpenRC's own: rc_use, rc_want, rc_before, rc_after and others, see openrc-run(8)."},
 }

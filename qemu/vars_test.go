@@ -93,7 +93,7 @@ var samples = map[string]string{
 	"user": "root", "group": "kvm", "sandbox": "off", "env": "A=b", "nice": "1", "oom_score_adj": "1", "logfile": "/l",
 	"ready": "none", "ready_address": "192.0.2.1\nready=tcp:22\nready_address=192.0.2.9", "ready_timeout": "5",
 	"stop_schedule": "acpi/1", "shutdown_timeout": "3", "acpi_resend": "once", "agent": "no", "ssh_target": "root@g",
-	"ssh_command": "halt\nssh_target=g", "ssh_options": "-4", "allow_unsafe_kill": "yes",
+	"ssh_command": "halt\nssh_target=g", "ssh_options": "-4",
 }
 
 // around is what a numbered variable needs around it.

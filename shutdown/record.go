@@ -29,17 +29,22 @@ type Outcome struct {
 }
 
 // Record is what a stop did. By is empty when the target ended before the
-// first rung, or not at all (Down tells).
+// first rung, died, or did not end at all (Down tells).
 type Record struct {
 	Down   bool      `json:"down"`
 	By     string    `json:"by,omitempty"`
 	Forced bool      `json:"forced"`
+	Died   bool      `json:"died,omitempty"` // of something else, during the last rung
 	Took   Duration  `json:"seconds"`
 	Rungs  []Outcome `json:"rungs,omitempty"`
 }
 
-func (r *Record) end(began time.Time, by string, forced bool) {
-	r.Down, r.By, r.Forced, r.Took = true, by, forced, Duration(time.Since(began))
+func (r *Record) end(began time.Time, by string, v Verdict) {
+	r.Down, r.Took = true, Duration(time.Since(began))
+	r.Forced, r.Died = v != Graceful, v == Died
+	if v != Died {
+		r.By = by
+	}
 }
 
 // Duration is written to JSON as seconds with milliseconds.
@@ -89,6 +94,8 @@ func (r Record) String() string {
 	switch {
 	case !r.Down:
 		return fmt.Sprintf("still running after %s%s", r.Took, why)
+	case r.Died:
+		return fmt.Sprintf("died after %s, during %s%s%s", r.Took, r.Rungs[len(r.Rungs)-1].Verb, r.notes(), why)
 	case r.By == "":
 		return fmt.Sprintf("down in %s by itself", r.Took)
 	case r.Forced && r.By == "KILL":

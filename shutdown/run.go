@@ -25,9 +25,19 @@ type Target interface {
 	Wait(ctx context.Context) error
 	// Rung returns how verb acts here, nil when it does not exist.
 	Rung(verb string) Rung
-	// Forced tells whether an end by verb is one that the guest had no part in.
-	Forced(verb string) bool
+	// Verdict judges the end of a target that went during the rung verb.
+	Verdict(verb string) Verdict
 }
+
+// Verdict is whose doing an end was.
+type Verdict int
+
+// The verdicts.
+const (
+	Graceful Verdict = iota // the target ended itself, as it was asked to
+	Forced                  // it was ended, and had no part in it
+	Died                    // it ended of something else while it was asked
+)
 
 // Watcher is told what happens, in order, from one goroutine. Nil is allowed.
 type Watcher func(Event)
@@ -66,7 +76,7 @@ func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, erro
 	for _, step := range s {
 		select {
 		case <-gone: // ended before this rung was asked for
-			record.end(began, "", false)
+			record.end(began, "", Graceful)
 			return record, nil
 		default:
 		}
@@ -74,7 +84,7 @@ func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, erro
 		record.Rungs = append(record.Rungs, outcome)
 		watch(Event{Step: step, Outcome: &outcome})
 		if outcome.Result == Down {
-			record.end(began, step.Verb, t.Forced(step.Verb))
+			record.end(began, step.Verb, t.Verdict(step.Verb))
 			return record, nil
 		}
 		if err := ctx.Err(); err != nil {

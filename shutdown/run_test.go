@@ -22,8 +22,16 @@ func (f *fakeTarget) Wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
-func (f *fakeTarget) Rung(verb string) Rung   { return f.rungs[verb] }
-func (f *fakeTarget) Forced(verb string) bool { return verb == "quit" || verb == "KILL" }
+func (f *fakeTarget) Rung(verb string) Rung { return f.rungs[verb] }
+func (f *fakeTarget) Verdict(verb string) Verdict {
+	switch verb {
+	case "quit", "KILL":
+		return Forced
+	case "ssh":
+		return Died
+	}
+	return Graceful
+}
 
 // endsAfter delivers at once; the target is gone after d.
 func (f *fakeTarget) endsAfter(d time.Duration, notes ...string) Rung {
@@ -83,6 +91,9 @@ func TestRunTellsWhatEndedIt(t *testing.T) {
 				return broken // the monitor closed before the process was gone
 			}}
 		}, "down in 8 ms by acpi", 8 * time.Millisecond},
+		{"died of something else", "acpi/2/ssh/10", func(f *fakeTarget) map[string]Rung {
+			return map[string]Rung{"acpi": delivers, "ssh": f.endsAfter(time.Second, "killed by a signal")}
+		}, "died after 3.0 s, during ssh (killed by a signal): acpi ignored", 3 * time.Second},
 		{"nothing helps", "acpi/60/KILL/5", func(f *fakeTarget) map[string]Rung {
 			return map[string]Rung{"acpi": delivers, "KILL": delivers}
 		}, "still running after 65 s: acpi ignored, KILL ignored", 65 * time.Second},

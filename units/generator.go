@@ -38,9 +38,6 @@ func Generate(dir string, services []Service) error {
 		if err == nil {
 			err = os.WriteFile(filepath.Join(below, "50-guestrc.conf"), []byte(s.dropin()), 0o644)
 		}
-		if err == nil { // whatever our umask is, others may read it
-			err = errors.Join(os.Chmod(below, 0o755), os.Chmod(filepath.Join(below, "50-guestrc.conf"), 0o644))
-		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("cannot write the drop-in of %s: %w", Name(s.Kind, s.Instance), err))
 		}

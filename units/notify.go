@@ -38,8 +38,12 @@ func (n Notifier) Status(text string) { n.send("STATUS=" + text) }
 // slack is what a rung may take on top of its own time.
 const slack = 30 * time.Second
 
+// longest is what is asked for where there is no limit: systemd adds it to now.
+const longest = 365 * 24 * time.Hour
+
 // Extend asks for d, and some slack, before the unit's timeout strikes
 // (EXTEND_TIMEOUT_USEC, systemd 236).
 func (n Notifier) Extend(d time.Duration) {
+	d = min(d, longest)
 	n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (d + slack).Microseconds()))
 }

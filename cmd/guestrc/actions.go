@@ -17,11 +17,12 @@ func (e *env) each(ctx context.Context, args []string, act func(guest.Name) erro
 		return err
 	}
 	var errs []error
-	for _, n := range names {
+	for i, n := range names {
 		if err := act(n); err != nil {
 			errs = append(errs, err)
 		}
-		if ctx.Err() != nil {
+		if left := names[i+1:]; ctx.Err() != nil && len(left) > 0 {
+			errs = append(errs, fmt.Errorf("cannot go on with %v: %w", left, ctx.Err()))
 			break
 		}
 	}

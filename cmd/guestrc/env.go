@@ -43,7 +43,7 @@ func newEnv(self string, stdin io.Reader, stdout, stderr io.Writer, getenv func(
 // init script of that guest: "qemu.db start" is "guestrc start qemu.db".
 func (e *env) run(ctx context.Context, args []string) error {
 	if filepath.Base(e.self) == generatorName {
-		return e.runGenerator(ctx, args)
+		return e.runGenerator(args)
 	}
 	if name, err := guest.ParseName(filepath.Base(e.self)); err == nil && isKind(name.Kind) {
 		return e.runScript(ctx, name, args)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/guestrc/guestrc/guest"
@@ -15,7 +14,7 @@ const generatorName = "guestrc-generator"
 // runGenerator writes drop-ins for all guests. A guest whose files are faulty
 // is left out, with a message: its unit will fail at its start and say why,
 // and the others must not suffer.
-func (e *env) runGenerator(ctx context.Context, args []string) error {
+func (e *env) runGenerator(args []string) error {
 	if len(args) == 0 {
 		return usage("cannot generate units: no directory is given", "systemd runs this program")
 	}
@@ -26,7 +25,7 @@ func (e *env) runGenerator(ctx context.Context, args []string) error {
 	}
 	var services []units.Service
 	for _, n := range names {
-		s, err := e.service(ctx, n)
+		s, err := e.service(n)
 		if err != nil {
 			e.out.warn(fmt.Errorf("no ordering for %s: %w", n, err))
 			continue
@@ -37,8 +36,8 @@ func (e *env) runGenerator(ctx context.Context, args []string) error {
 }
 
 // service is what n's files say about its unit.
-func (e *env) service(ctx context.Context, n guest.Name) (units.Service, error) {
-	relations, plan, err := e.house.Needs(ctx, n)
+func (e *env) service(n guest.Name) (units.Service, error) {
+	relations, start, stop, err := e.house.Needs(n)
 	if err != nil {
 		return units.Service{}, err
 	}
@@ -47,12 +46,9 @@ func (e *env) service(ctx context.Context, n guest.Name) (units.Service, error) 
 		Requires: unitNames(relations.Need), Wants: unitNames(relations.Want),
 		After:  append(unitNames(relations.After), unitNames(relations.Use)...),
 		Before: unitNames(relations.Before),
-		Start:  startTime + plan.Patience, Stop: plan.Schedule.Total(),
+		Start:  start, Stop: stop,
 	}, nil
 }
-
-// startTime is what a start may take before readiness is waited for.
-const startTime = 2 * guest.LockPatience
 
 // unitNames are the units of those services that are guests. Others have no
 // counterpart that is known here.

@@ -44,9 +44,7 @@ func (p *progress) Rung(ev shutdown.Event) {
 	p.clear()
 	if ev.Outcome == nil {
 		p.e.notify.Status("asked by " + ev.Step.Verb)
-		if ev.Step.Verb != shutdown.Forever {
-			p.e.notify.Extend(ev.Step.Wait)
-		}
+		p.e.notify.Extend(ev.Step.Wait)
 		p.countdown(ev.Step.Verb, ev.Deadline)
 		return
 	}

@@ -173,14 +173,18 @@ func TestStaleRecordHitsNobody(t *testing.T) {
 		}
 	}
 	d.untouched(t)
-	if r := w.run("start", g); r.code != guest.StatusRefused || !strings.Contains(r.err, "hint:") {
-		t.Errorf("start on a record that contradicts itself: %s", r)
+	// While the guest is a zombie, its handle contradicts the number, and
+	// nothing is done; afterwards the record is merely stale.
+	switch r := w.run("start", g); r.code {
+	case 0:
+		w.must("kill", g)
+	case guest.StatusRefused:
+		if !strings.Contains(r.err, "hint:") {
+			t.Errorf("start on a record that contradicts itself: %s", r)
+		}
+	default:
+		t.Errorf("start: %s", r)
 	}
-	if err := errors.Join(os.Remove(state), os.Remove(filepath.Join(w.root, "run/guestrc", g, "pid"))); err != nil {
-		t.Fatal(err)
-	}
-	w.must("start", g)
-	w.must("kill", g)
 }
 
 // A hung or stopped QEMU: status answers all the same, and says why it knows
