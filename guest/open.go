@@ -49,8 +49,11 @@ func (h *House) open(ctx context.Context, n Name, patience time.Duration) (*hand
 	g := &handle{name: n, layout: h.Layout, dir: dir, unlock: unlock}
 	if g.state, err = load(dir); err != nil {
 		g.close()
-		return nil, &Error{Status: StatusRefused, Msg: "cannot trust the record of " + n.String(), Err: err,
-			Hint: "look at what runs (ps), then remove the file"}
+		if errors.Is(err, errDamaged) {
+			return nil, &Error{Status: StatusRefused, Msg: "cannot trust the record of " + n.String(), Err: err,
+				Hint: "look at what runs (ps), then remove the file"}
+		}
+		return nil, withStatus(StatusFailed, "cannot use the record of "+n.String(), err)
 	}
 	return g, nil
 }

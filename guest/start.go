@@ -43,7 +43,10 @@ func (h *House) Start(ctx context.Context, n Name, p Progress) error {
 		p.Warn(fmt.Errorf("%s runs, but was not ready in time: %w", n, err))
 		return nil
 	}
-	return h.markReady(ctx, n, proc)
+	if err := h.markReady(ctx, n, proc); err != nil {
+		p.Warn(err) // it is up, and only its record does not say since when
+	}
+	return nil
 }
 
 // isReady looks whether an earlier start saw the guest become ready.

@@ -50,6 +50,9 @@ type StopRecord struct {
 	Stop  shutdown.Record `json:"stop"`
 }
 
+// errDamaged says that the record holds what save does not write.
+var errDamaged = errors.New("it is damaged")
+
 const stateName = "state.json"
 
 // load reads the record in dir; a missing one is the zero State.
@@ -73,7 +76,7 @@ func load(dir *os.File) (State, error) {
 		err = fmt.Errorf("version %d, this program knows %d", s.Version, stateVersion)
 	}
 	if err != nil {
-		return State{}, fmt.Errorf("cannot read %s/%s: %w", dir.Name(), stateName, err)
+		return State{}, fmt.Errorf("cannot read %s/%s: %w: %w", dir.Name(), stateName, errDamaged, err)
 	}
 	return s, nil
 }
@@ -83,6 +86,9 @@ func save(dir *os.File, s State) error {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("cannot encode the state record: %w", err)
+	}
+	if len(data) >= stateMax {
+		return fmt.Errorf("cannot keep a state record of %d bytes: %d are possible", len(data), stateMax-1)
 	}
 	return pidfile.WriteFile(dir, stateName, append(data, '\n'), 0o644)
 }

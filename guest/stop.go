@@ -168,6 +168,9 @@ func (h *House) exists(n Name) (bool, error) {
 	if err == nil {
 		return true, dir.Close()
 	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, withStatus(StatusFailed, "cannot look at "+n.String(), err)
+	}
 	if _, err := h.kind(n); err != nil {
 		return false, err
 	}

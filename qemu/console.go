@@ -10,11 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/guestrc/guestrc/pidfile"
 	"github.com/guestrc/guestrc/qemu/qmp"
 )
 
-func dialConsole(ctx context.Context, path string) (net.Conn, error) {
-	c, err := qmp.Connect(ctx, path)
+func (m *Machine) dialConsole(ctx context.Context, p *pidfile.Process) (net.Conn, error) {
+	c, err := qmp.Connect(ctx, m.Sockets.Console, listeners(p)...)
 	if err != nil {
 		return nil, fmt.Errorf("cannot hear the console: %w", err)
 	}

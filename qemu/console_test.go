@@ -132,7 +132,8 @@ func TestConsoleReadyErrors(t *testing.T) {
 	if err := r.m.Ready(t.Context(), r.p); err == nil || !strings.Contains(err.Error(), "not heard from the beginning") {
 		t.Errorf("an adopted guest: %v", err)
 	}
-	if _, err := dialConsole(t.Context(), r.Dir+"/none"); err == nil || !strings.HasPrefix(err.Error(), "cannot hear the console: ") {
+	r.m.Sockets.Console = r.Dir + "/none"
+	if _, err := r.m.dialConsole(t.Context(), r.p); err == nil || !strings.HasPrefix(err.Error(), "cannot hear the console: ") {
 		t.Errorf("no console: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/guestrc/guestrc/guest"
@@ -23,7 +24,7 @@ func (m *Machine) Inspect(ctx context.Context, p *pidfile.Process) guest.Conditi
 	if stopped, err := p.Stopped(); err == nil && stopped {
 		return guest.Condition{State: guest.Unknown, Why: "QEMU is stopped by a signal or a debugger"}
 	}
-	c, err := qmp.Dial(ctx, m.Sockets.QMP)
+	c, err := m.dial(ctx, p)
 	if err != nil {
 		return guest.Condition{State: guest.Unknown, Why: m.unheard(err)}
 	}
@@ -38,17 +39,26 @@ func (m *Machine) Inspect(ctx context.Context, p *pidfile.Process) guest.Conditi
 	return guest.Condition{State: state}
 }
 
+// dial opens a session with the monitor, if it is QEMU's own.
+func (m *Machine) dial(ctx context.Context, p *pidfile.Process) (*qmp.Client, error) {
+	return qmp.Dial(ctx, m.Sockets.QMP, listeners(p)...)
+}
+
+// listeners are the processes that may answer on a guest's sockets: its QEMU;
+// and we, who listened first on the one that QEMU was handed.
+func listeners(p *pidfile.Process) []int { return []int{p.Pid(), os.Getpid()} }
+
 func runState(ctx context.Context, ask asker) (string, error) {
 	var status struct{ Status string }
 	err := ask(ctx, "query-status", nil, &status)
-	return status.Status, err
+	return word(status.Status), err
 }
 
 // unheard says in a few words why a monitor told nothing.
 func (m *Machine) unheard(err error) string {
 	switch {
 	case errors.Is(err, qmp.ErrBusy):
-		return "another client has the monitor, such as a stop that is under way"
+		return "another client has the monitor"
 	case errors.Is(err, qmp.ErrSilent):
 		return fmt.Sprintf("QEMU hangs: its monitor did not answer within %v", inspectTime)
 	case errors.Is(err, qmp.ErrNoMonitor):

@@ -9,7 +9,6 @@ import (
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/pidfile"
-	"github.com/guestrc/guestrc/qemu/qmp"
 	"github.com/guestrc/guestrc/shutdown"
 )
 
@@ -118,7 +117,7 @@ const resetTime = 5 * time.Second
 func (m *Machine) Reset(ctx context.Context, p *pidfile.Process) error {
 	ctx, cancel := untilGone(ctx, p, resetTime)
 	defer cancel()
-	c, err := qmp.Dial(ctx, m.Sockets.QMP)
+	c, err := m.dial(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"net"
+	"os"
 	"time"
 
 	"github.com/guestrc/guestrc/confd"
@@ -49,6 +50,7 @@ type Machine struct {
 	VNCPassword string // set over the monitor, never in Args
 
 	warnings []*confd.Error // what does no harm but was surely not meant
+	log      *os.File       // from this start on
 	logStart int64          // where this start's part of the log begins
 	console  net.Conn       // open from before the guest's first instruction, with ready=console
 	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled

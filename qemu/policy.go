@@ -29,6 +29,9 @@ func (p *planner) stopPolicy() {
 	if strings.HasPrefix(p.m.Stop.SSHTarget, "-") {
 		p.fail("ssh_target", "user@host", "%q is an option, not a host", p.m.Stop.SSHTarget)
 	}
+	if strings.HasPrefix(p.m.Stop.SSHCommand, "-") {
+		p.fail("ssh_command", "poweroff", "%q is an option, not a command", p.m.Stop.SSHCommand)
+	}
 	if p.m.Stop.SSHTarget == "" {
 		p.m.Stop.SSHCommand = ""
 	}

@@ -35,7 +35,7 @@ func (p *planner) process() {
 // environment is what the files export, as OpenRC would pass it on, then env.
 func (p *planner) environment() {
 	for _, v := range p.cfg.Values {
-		if v.Exported {
+		if known, _, _, ok := Vars.Lookup(v.Name); v.Exported && !(ok && known.Secret) {
 			p.m.Env = append(p.m.Env, v.Name+"="+v.Text)
 		}
 	}

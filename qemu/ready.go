@@ -19,7 +19,7 @@ func (m *Machine) Ready(ctx context.Context, p *pidfile.Process) error {
 	var err error
 	switch m.Readiness.How {
 	case "agent":
-		err = m.agentReady(ctx)
+		err = m.agentReady(ctx, p)
 	case "tcp":
 		err = m.tcpReady(ctx)
 	case "console":
@@ -37,10 +37,10 @@ const agentPatience = 15 * time.Second
 
 // agentReady asks once and waits: QEMU keeps the request until somebody in the
 // guest opens the port.
-func (m *Machine) agentReady(ctx context.Context) error {
+func (m *Machine) agentReady(ctx context.Context, p *pidfile.Process) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, agentPatience)
-		err := m.agentAnswers(attempt)
+		err := m.agentAnswers(attempt, p)
 		if err != nil {
 			<-attempt.Done() // a refusal comes early, and would only come again
 		}
@@ -51,8 +51,8 @@ func (m *Machine) agentReady(ctx context.Context) error {
 	}
 }
 
-func (m *Machine) agentAnswers(ctx context.Context) error {
-	a, err := qmp.DialAgent(ctx, m.Sockets.Agent)
+func (m *Machine) agentAnswers(ctx context.Context, p *pidfile.Process) error {
+	a, err := qmp.DialAgent(ctx, m.Sockets.Agent, listeners(p)...)
 	if err != nil {
 		return err
 	}

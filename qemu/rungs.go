@@ -44,7 +44,7 @@ func (t *target) agent(ctx context.Context, note func(string)) error {
 	}
 	short, cancel := context.WithTimeout(ctx, agentTime)
 	defer cancel()
-	a, err := qmp.DialAgent(short, t.m.Sockets.Agent)
+	a, err := qmp.DialAgent(short, t.m.Sockets.Agent, listeners(t.p)...)
 	if err != nil {
 		return fmt.Errorf("%w: %w", shutdown.ErrAbsent, err)
 	}
@@ -70,7 +70,11 @@ func (t *target) acpi(ctx context.Context, note func(string)) error {
 		}
 		return err
 	}
-	if err := press(); err != nil {
+	err := press()
+	for errors.Is(err, qmp.ErrBusy) && ctx.Err() == nil {
+		err = press() // each waits for its turn, up to monitorTime
+	}
+	if err != nil {
 		return err
 	}
 	defer func() {
@@ -81,13 +85,18 @@ func (t *target) acpi(ctx context.Context, note func(string)) error {
 	return t.attend(ctx, note, press)
 }
 
-// quit makes QEMU end. The reply may be lost to the end itself.
-func (t *target) quit(ctx context.Context, _ func(string)) error {
+// quit makes QEMU end. The reply may be lost to the end itself. Where the
+// monitor cannot be had, SIGTERM does the same (system/runstate.c).
+func (t *target) quit(ctx context.Context, note func(string)) error {
 	err := t.execute(ctx, "quit", nil, nil)
 	if errors.Is(err, qmp.ErrClosed) {
 		return nil
 	}
-	return err
+	if err == nil || ctx.Err() != nil || errors.Is(err, qmp.ErrSilent) { // what hangs does not hear SIGTERM either
+		return err
+	}
+	note("sent SIGTERM, as the monitor cannot be used: " + err.Error())
+	return t.signal(unix.SIGTERM, note)
 }
 
 // signal goes through the pidfd. A process that is stopped would hear nothing

@@ -121,7 +121,7 @@ func TestRungsWithoutQEMU(t *testing.T) {
 		r := upROM(t, rom.Do(rom.Up(), rom.Idle()))
 		time.AfterFunc(300*time.Millisecond, func() { r.Signal(unix.SIGKILL) })
 		s := r.stop("acpi/60/KILL/5", StopPolicy{Resend: Resend{Every: 50 * time.Millisecond}})
-		if s.By != "acpi" || s.cause != "" {
+		if !s.Died || s.cause != "" {
 			t.Errorf("%s, cause %q", s, s.cause)
 		}
 	})

@@ -41,7 +41,7 @@ func endsSoon(ctx context.Context, p *pidfile.Process) bool {
 }
 
 func (m *Machine) settle(ctx context.Context, p *pidfile.Process) error {
-	c, err := qmp.Dial(ctx, m.Sockets.QMP)
+	c, err := m.dial(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (m *Machine) settle(ctx context.Context, p *pidfile.Process) error {
 	if m.Readiness.How != "console" || status.Status != "prelaunch" {
 		return nil
 	}
-	if m.console, err = dialConsole(ctx, m.Sockets.Console); err != nil {
+	if m.console, err = m.dialConsole(ctx, p); err != nil {
 		return err
 	}
 	if err := c.Execute(ctx, "cont", nil, nil); err != nil {

@@ -49,7 +49,7 @@ func (t *target) ssh(ctx context.Context, note func(string)) error {
 // administrator may have another timeout, but never a question.
 func sshArgs(stop StopPolicy) []string {
 	args := append([]string{"-o", "BatchMode=yes"}, stop.SSHOptions...)
-	return append(args, "-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", stop.SSHTarget, stop.SSHCommand)
+	return append(args, "-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "--", stop.SSHTarget, stop.SSHCommand)
 }
 
 // delivered tells a session that ended early from one that never was. The

@@ -64,7 +64,7 @@ func TestSSHRung(t *testing.T) {
 			if first.Result != c.result || !strings.Contains(first.Error, c.text) {
 				t.Errorf("ssh %s, %q; want %s, %q", first.Result, first.Error, c.result, c.text)
 			}
-			want := []string{"-o", "BatchMode=yes", "-p", "2222", "-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "root@db", "poweroff"}
+			want := []string{"-o", "BatchMode=yes", "-p", "2222", "-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "--", "root@db", "poweroff"}
 			if diff := cmp.Diff(want, args()); diff != "" {
 				t.Error(diff)
 			}

@@ -35,7 +35,7 @@ func (m *Machine) Start(ctx context.Context, lease *os.File) (_ *pidfile.Process
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	m.log = log // kept open: by its name another file might be found later
 	if m.logStart, err = log.Seek(0, io.SeekEnd); err != nil {
 		return nil, fmt.Errorf("cannot find the end of %s: %w", m.LogFile, err)
 	}
@@ -181,7 +181,7 @@ func (m *Machine) makeDirs() error {
 }
 
 func openLog(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the log: %w", err)
 	}
@@ -269,12 +269,10 @@ var knownComplaints = map[string]string{
 }
 
 func (m *Machine) said() string {
-	f, err := os.Open(m.LogFile)
-	if err != nil {
+	if m.log == nil {
 		return ""
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.NewSectionReader(f, m.logStart, 1<<20))
+	data, err := io.ReadAll(io.NewSectionReader(m.log, m.logStart, 1<<20))
 	if err != nil {
 		return ""
 	}

@@ -27,8 +27,8 @@ func (m *Machine) Leftovers() []string {
 	return left
 }
 
-// Sweep removes the sockets and the pidfile of a process that is gone. The
-// socket directory belongs to the guest's user, so nothing in it is followed.
+// Sweep removes the pidfile of a process that is gone, and whatever its user
+// left in the socket directory.
 func (m *Machine) Sweep(ctx context.Context) error {
 	errs := []error{sweepSockets(m.Layout.SockDir(m.Name))}
 	for _, socket := range []string{m.Sockets.Monitor, m.Sockets.Agent, m.Sockets.Console} {
@@ -48,21 +48,23 @@ func (m *Machine) Sweep(ctx context.Context) error {
 }
 
 func sweepSockets(path string) error {
-	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	root, err := os.OpenRoot(path) // whatever lies in it, nothing outside is reached
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("cannot open the socket directory: %w", err)
 	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
+	defer root.Close()
+	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return fmt.Errorf("cannot list %s: %w", path, err)
 	}
 	var errs []error
-	for _, name := range names {
-		errs = append(errs, removeSocket(int(dir.Fd()), name))
+	for _, entry := range entries {
+		if err := root.RemoveAll(entry.Name()); err != nil {
+			errs = append(errs, fmt.Errorf("cannot empty %s: %w", path, err))
+		}
 	}
 	return errors.Join(errs...)
 }

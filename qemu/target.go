@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,7 +123,7 @@ func (t *target) monitor(ctx context.Context) (*qmp.Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, monitorTime)
 	defer cancel()
-	client, err := qmp.Dial(ctx, t.m.Sockets.QMP)
+	client, err := t.m.dial(ctx, t.p)
 	if err != nil {
 		return nil, err
 	}
@@ -152,11 +153,23 @@ func (t *target) hear(e qmp.Event) {
 	case "SHUTDOWN":
 		var data struct{ Reason string }
 		if json.Unmarshal(e.Data, &data) == nil {
-			t.cause = data.Reason
+			t.cause = word(data.Reason)
 		}
 	case "GUEST_PANICKED":
 		t.panicked = true
 	}
+}
+
+// wordLetters is how QEMU spells its enumerations.
+const wordLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+// word passes on what QEMU's enumerations can look like, and nothing that a
+// QEMU in strange hands might say instead.
+func word(s string) string {
+	if len(s) > 40 || strings.Trim(s, wordLetters) != "" {
+		return "unknown"
+	}
+	return s
 }
 
 // execute is one command to the monitor, under a deadline of its own.

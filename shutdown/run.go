@@ -3,6 +3,7 @@ package shutdown
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -63,12 +64,19 @@ func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, erro
 	began := time.Now()
 	var record Record
 
+	ctx, cancelAll := context.WithCancel(ctx)
+	defer cancelAll()
 	waitCtx, stopWaiting := context.WithCancel(ctx)
 	gone, waited := make(chan struct{}), make(chan struct{})
+	lost := make(chan error, 1)
 	go func() {
 		defer close(waited)
-		if t.Wait(waitCtx) == nil {
+		switch err := t.Wait(waitCtx); {
+		case err == nil:
 			close(gone)
+		case waitCtx.Err() == nil:
+			lost <- fmt.Errorf("cannot wait for the end: %w", err)
+			cancelAll()
 		}
 	}()
 	defer func() { stopWaiting(); <-waited }()
@@ -89,10 +97,19 @@ func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, erro
 		}
 		if err := ctx.Err(); err != nil {
 			record.Took = Duration(time.Since(began))
+			select {
+			case err = <-lost:
+			default:
+			}
 			return record, err
 		}
 	}
-	record.Took = Duration(time.Since(began))
+	select { // rungs that were all absent took no time
+	case <-gone:
+		record.end(began, "", Graceful)
+	case <-time.After(settle):
+		record.Took = Duration(time.Since(began))
+	}
 	return record, nil
 }
 
@@ -137,10 +154,17 @@ func climb(ctx context.Context, step Step, rung Rung, gone <-chan struct{}, watc
 				return finish(Down, nil)
 			default:
 			}
-			if context.Cause(ctx) == context.DeadlineExceeded {
-				return finish(Ignored, nil)
+			if context.Cause(ctx) != context.DeadlineExceeded {
+				return finish(Interrupted, nil)
 			}
-			return finish(Interrupted, nil)
+			if acted != nil {
+				err := <-acted
+				acted = nil
+				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					return finish(Failed, err) // it tried to the end, in vain
+				}
+			}
+			return finish(Ignored, nil)
 		case err := <-acted:
 			acted = nil
 			if err == nil || ctx.Err() != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -22,10 +23,15 @@ func main() {
 	unix.Umask(0o022)
 	// Whoever reads what we print may stop reading; a stop goes on all the same.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), heard(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)...)
 	e := newEnv(os.Args[0], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	err := e.run(ctx, os.Args[1:])
 	stop()
 	e.out.fail(err)
 	os.Exit(guest.ExitStatus(err))
+}
+
+// heard leaves out the signals that our caller wants ignored, as nohup(1) does.
+func heard(signals ...os.Signal) []os.Signal {
+	return slices.DeleteFunc(signals, signal.Ignored)
 }

@@ -29,7 +29,7 @@ func (e *env) progress(n guest.Name, doing string) *progress {
 	return &progress{e: e, name: n}
 }
 
-func (p *progress) Say(text string) { p.e.out.info("  " + text) }
+func (p *progress) Say(text string) { p.e.out.info("  " + line(text)) }
 func (p *progress) Warn(err error)  { p.e.out.warn(err) }
 
 func (p *progress) Started(pid int, fresh bool, patience time.Duration) {
@@ -53,7 +53,7 @@ func (p *progress) Rung(ev shutdown.Event) {
 		if o.Error != "" {
 			text += ": " + strings.TrimPrefix(o.Error, shutdown.ErrAbsent.Error()+": ")
 		}
-		p.e.out.info(text)
+		p.e.out.info(line(text))
 	}
 }
 

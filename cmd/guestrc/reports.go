@@ -26,7 +26,7 @@ func status(ctx context.Context, e *env, args []string) error {
 		err = e.printJSON(map[string]any{"version": 1, "guests": all})
 	} else {
 		for _, st := range all {
-			fmt.Fprintln(e.stdout, clean(describe(st)))
+			fmt.Fprintln(e.stdout, line(describe(st)))
 		}
 	}
 	worst := 0
@@ -101,7 +101,7 @@ func list(ctx context.Context, e *env, _ []string) error {
 		if note == "" && st.PID == 0 && st.LastStop != nil {
 			note = st.LastStop.Text
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", st.Guest, st.State, pid, since, clean(note))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", st.Guest, st.State, pid, since, line(note))
 	}
 	return errors.Join(err, w.Flush())
 }
@@ -152,16 +152,16 @@ func (e *env) printPlan(p guest.Plan) {
 	for i, arg := range p.Argv {
 		switch {
 		case i == 0:
-			fmt.Fprint(e.stdout, shellQuote(arg))
+			fmt.Fprint(e.stdout, clean(shellQuote(arg)))
 		case strings.HasPrefix(arg, "-"):
-			fmt.Fprint(e.stdout, " \\\n    ", shellQuote(arg))
+			fmt.Fprint(e.stdout, " \\\n    ", clean(shellQuote(arg)))
 		default:
-			fmt.Fprint(e.stdout, " ", shellQuote(arg))
+			fmt.Fprint(e.stdout, " ", clean(shellQuote(arg)))
 		}
 	}
 	fmt.Fprintln(e.stdout)
 	for _, note := range append(p.Notes, "ready: "+p.Ready, "stop: "+p.Stop) {
-		fmt.Fprintln(e.stdout, "# "+clean(note))
+		fmt.Fprintln(e.stdout, "# "+line(note))
 	}
 }
 

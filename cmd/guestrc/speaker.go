@@ -137,11 +137,21 @@ func (s *speaker) transient(text string) {
 	}
 }
 
-// clean keeps control characters, which may come from a guest or a file, off
-// the terminal.
+// line is clean for text that is one line, whatever a guest or a file put in.
+func line(text string) string {
+	return clean(strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, text))
+}
+
+// clean keeps control and format characters, which may come from a guest or a
+// file, off the terminal.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) && r != '\n' && r != '\t' {
 			return '\uFFFD'
 		}
 		return r

@@ -23,8 +23,8 @@ type Agent struct {
 }
 
 // DialAgent connects to the port's socket. Errors are those of Connect.
-func DialAgent(ctx context.Context, path string) (*Agent, error) {
-	conn, err := Connect(ctx, path)
+func DialAgent(ctx context.Context, path string, from ...int) (*Agent, error) {
+	conn, err := Connect(ctx, path, from...)
 	if err != nil {
 		return nil, err
 	}

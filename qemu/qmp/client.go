@@ -41,9 +41,9 @@ const eventBuffer = 64
 // Dial connects to the monitor at path, hears its greeting and leaves
 // negotiation mode, all within ctx. That QEMU greets does not mean that its
 // main loop runs (an I/O thread greets): Dial waits for an answer too. The
-// error wraps ErrNoMonitor, ErrBusy, ErrSilent or ErrClosed.
-func Dial(ctx context.Context, path string) (*Client, error) {
-	conn, err := Connect(ctx, path)
+// error wraps ErrNoMonitor, ErrStranger, ErrBusy, ErrSilent or ErrClosed.
+func Dial(ctx context.Context, path string, from ...int) (*Client, error) {
+	conn, err := Connect(ctx, path, from...)
 	if err != nil {
 		return nil, err
 	}

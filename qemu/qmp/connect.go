@@ -7,8 +7,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 var (
@@ -19,6 +22,10 @@ var (
 	// serves one client at a time and lets the others wait in silence, and a
 	// stopped process serves none.
 	ErrBusy = errors.New("no greeting came: another client has it, or QEMU is stopped")
+
+	// ErrStranger is returned when the process that listens is not the one that
+	// was asked for.
+	ErrStranger = errors.New("somebody else listens on the socket")
 
 	// ErrSilent is returned when the other side took a request and no answer
 	// came in time.
@@ -33,18 +40,25 @@ var (
 const sunPath = 108
 
 // Connect connects to a socket of QEMU's. A path that does not fit into an
-// address is reached through its directory's descriptor. It returns
-// ErrNoMonitor when nobody listens, ErrBusy when the listener's queue is full.
-func Connect(ctx context.Context, path string) (net.Conn, error) {
+// address is reached through its directory's descriptor. Where from names
+// processes, one of them must be the listener: QEMU's sockets lie where its
+// user can put others. It returns ErrNoMonitor when nobody listens, ErrStranger
+// when another process does, ErrBusy when the listener's queue stays full.
+func Connect(ctx context.Context, path string, from ...int) (net.Conn, error) {
 	conn, err := connect(ctx, path)
+	if err == nil {
+		if err = checkPeer(conn, from); err == nil {
+			return conn, nil
+		}
+		conn.Close()
+	}
 	switch {
-	case err == nil:
-		return conn, nil
+	case errors.Is(err, ErrStranger):
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		err = ErrNoMonitor
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled):
 		err = context.Cause(ctx)
-	case errors.Is(err, syscall.EAGAIN): // a connect that may block would wait here, unix(7)
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, context.DeadlineExceeded):
 		err = ErrBusy
 	}
 	return nil, fmt.Errorf("cannot connect to %s: %w", path, err)
@@ -60,7 +74,75 @@ func connect(ctx context.Context, path string) (net.Conn, error) {
 		defer dir.Close()
 		address = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
 	}
-	return (&net.Dialer{}).DialContext(ctx, "unix", address)
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		conn, err := patientConnect(ctx, address)
+		done <- result{conn, err}
+	}()
+	select {
+	case r := <-done:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() { // it ends by itself, at the latest with its deadline
+			if r := <-done; r.conn != nil {
+				r.conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// longestWait is how long a connect waits whose context has no deadline.
+const longestWait = time.Minute
+
+// patientConnect waits in the kernel while the listener's queue is full, until
+// ctx's deadline: a connect(2) that may block does, up to SO_SNDTIMEO (unix(7),
+// socket(7)), where Go's own returns EAGAIN at once.
+func patientConnect(ctx context.Context, address string) (net.Conn, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), address)
+	defer f.Close()
+	wait := longestWait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = max(time.Until(deadline), time.Millisecond) // zero would be for ever
+	}
+	limit := unix.NsecToTimeval(wait.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit); err != nil {
+		return nil, err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: address}); err != nil {
+		return nil, err
+	}
+	return net.FileConn(f)
+}
+
+// checkPeer wants the listener to be one of from, by SO_PEERCRED (unix(7)):
+// the process that called listen(2), which QEMU does on a socket that it was
+// handed, too.
+func checkPeer(conn net.Conn, from []int) error {
+	if len(from) == 0 {
+		return nil
+	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	ctlErr := raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err := errors.Join(ctlErr, err); err != nil {
+		return err
+	}
+	if !slices.Contains(from, int(peer.Pid)) {
+		return fmt.Errorf("%w: process %d", ErrStranger, peer.Pid)
+	}
+	return nil
 }
 
 // bound makes the reads or writes whose deadline set moves end with ctx. The

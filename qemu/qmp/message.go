@@ -12,7 +12,15 @@ type Error struct {
 	Desc  string `json:"desc"`
 }
 
-func (e *Error) Error() string { return e.Desc }
+// descRoom is how much of a description is worth repeating, in bytes.
+const descRoom = 300
+
+func (e *Error) Error() string {
+	if len(e.Desc) > descRoom {
+		return e.Desc[:descRoom] + "…"
+	}
+	return e.Desc
+}
 
 // message is anything that QEMU or an agent sends: a greeting, a reply or an
 // event (docs/interop/qmp-spec.rst).

@@ -130,7 +130,7 @@ func TestRealQueueIsFull(t *testing.T) {
 	dial(t, g.QMP) // the other monitor is there once this one answers
 	dial(t, g.Monitor)
 	for range 10 { // QEMU listens with a backlog of 1
-		conn, err := Connect(t.Context(), g.Monitor)
+		conn, err := Connect(within(t, brief), g.Monitor) // waits for its turn
 		if errors.Is(err, ErrBusy) {
 			return
 		}
@@ -250,4 +250,22 @@ func TestRealResetLoop(t *testing.T) {
 	if got := strings.Join(reasons(t, c), " "); got != "guest-reset" {
 		t.Errorf("SHUTDOWN: %q", got)
 	}
+}
+
+// A socket of another QEMU, put where ours should be, is not talked to.
+func TestRealStranger(t *testing.T) {
+	t.Parallel()
+	g, other := romguest.Start(t, romguest.Idle()), romguest.Start(t, romguest.Idle())
+	link := filepath.Join(g.Dir, "link")
+	if err := os.Symlink(other.QMP, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dial(within(t, brief), link, g.Pid()); !errors.Is(err, ErrStranger) {
+		t.Errorf("a link to another's socket: %v", err)
+	}
+	c, err := Dial(within(t, patience), g.QMP, g.Pid(), os.Getpid()) // romguest listens, QEMU accepts
+	if err != nil {
+		t.Fatalf("its own socket: %v", err)
+	}
+	c.Close()
 }

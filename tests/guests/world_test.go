@@ -281,3 +281,10 @@ func (w *world) hold(path string) net.Conn {
 	}
 	return c
 }
+
+// command is one that ends within two minutes.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, name, args...)
+}

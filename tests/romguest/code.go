@@ -27,6 +27,12 @@ func Idle() Code {
 // Spin is jmp to itself: a guest that does nothing about anything.
 func Spin() Code { return Code{0xeb, 0xfe} }
 
+// Count takes n steps of a loop: some 100 million a second without KVM.
+func Count(n uint32) Code {
+	c := binary.LittleEndian.AppendUint32(Code{0x66, 0xb9}, n) // mov ecx, n
+	return append(c, 0x66, 0x49, 0x75, 0xfc)                   // dec ecx; jnz to the dec
+}
+
 // Up tells Guest.AwaitUp that the code has come this far.
 func Up() Code { return out8(debugPort, 'U') }
 
