@@ -60,7 +60,8 @@ type bench struct {
 	ctx     context.Context
 	runs    int
 	guests  int
-	dir     string
+	dir     string // on a tmpfs, as /run is
+	tmp     string // for programs
 	program string
 	empty   string // a Go program that does nothing
 	rows    []row
@@ -72,12 +73,21 @@ func (b *bench) add(what, target string, times samples) {
 }
 
 func run(ctx context.Context, runs, guests int) error {
-	dir, err := os.MkdirTemp("", "grb")
+	runtime.LockOSThread() // children are to die with the thread that made them
+	dir, err := os.MkdirTemp("/dev/shm", "grb")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{ctx: ctx, runs: runs, guests: guests, dir: dir}
+	tmp, err := os.MkdirTemp("", "grb")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	b := &bench{ctx: ctx, runs: runs, guests: guests, dir: dir, tmp: tmp}
 	for _, measure := range []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc} {
 		if err := measure(); err != nil {
 			return err
@@ -89,8 +99,8 @@ func run(ctx context.Context, runs, guests int) error {
 
 // build makes the two programs as the Makefile does.
 func (b *bench) build() error {
-	b.program, b.empty = filepath.Join(b.dir, "guestrc"), filepath.Join(b.dir, "empty")
-	source := filepath.Join(b.dir, "empty.go")
+	b.program, b.empty = filepath.Join(b.tmp, "guestrc"), filepath.Join(b.tmp, "empty")
+	source := filepath.Join(b.tmp, "empty.go")
 	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
 		return err
 	}

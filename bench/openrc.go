@@ -49,7 +49,7 @@ var _ need.T = (*place)(nil)
 // rc-service of a guest against rc-service of an empty init script and guestrc
 // start, all in one machine.
 func (b *bench) openrc() (err error) {
-	p := &place{ctx: b.ctx, dir: b.dir}
+	p := &place{ctx: b.ctx, dir: b.tmp}
 	defer p.end()
 	defer func() {
 		if r := recover(); r != nil {
