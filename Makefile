@@ -19,7 +19,7 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo unreleased)
 LDFLAGS  = -s -w -X main.release=$(VERSION)
 
 # Two guests at a time: without KVM each takes a core.
-TESTFLAGS ?= -timeout 40m -p 1 -parallel 2
+TESTFLAGS ?= -timeout 20m -p 1 -parallel 2
 FUZZTIME  ?= 30s
 
 build: bin/guestrc

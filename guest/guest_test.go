@@ -322,3 +322,28 @@ func FuzzParseName(f *testing.F) {
 		}
 	})
 }
+
+// LSB's 2: the guest is dead, and something that it started has its lease.
+func TestSurvivorOfADeadGuest(t *testing.T) {
+	h, n, _ := newHouse(t)
+	mustStart(t, h, n)
+	if _, err := h.Stop(t.Context(), n, discard{}); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := pidfile.OpenDir(h.Layout.RunDir(n), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	lease, held, err := pidfile.OpenLease(dir)
+	if err != nil || held {
+		t.Fatal(held, err)
+	}
+	defer lease.Close()
+	if st := statusOf(t, h, n); st.State != Crashed || st.Code != StateLocked {
+		t.Errorf("status: %+v", st)
+	}
+	if err := h.Start(t.Context(), n, discard{}); ExitStatus(err) != StatusRefused {
+		t.Errorf("start beside a survivor: %v", err)
+	}
+}

@@ -174,3 +174,31 @@ func TestCallersFiles(t *testing.T) {
 	}
 	t.Error("the stop ended with its reader")
 }
+
+// A QEMU that dies while its start waits for the guest: the start fails, says
+// so, and leaves nothing.
+func TestDiesDuringAStart(t *testing.T) {
+	t.Parallel()
+	img := image(t, tinyguest.Options{})
+	w := newWorld(t)
+	name := w.guest("qemu.d", img, "gr.late=20000")
+	done := make(chan result)
+	go func() { done <- w.run("start", name) }()
+	var killed bool
+	for range 200 {
+		if p := w.process(name); p != nil {
+			killed = p.Signal(unix.SIGKILL) == nil
+			p.Close()
+			break
+		}
+		time.Sleep(20 * time.Millisecond) // until the start has a process on record
+	}
+	r := <-done
+	if !killed || r.code != guest.StatusFailed || !strings.Contains(r.err, "ended before it was ready") {
+		t.Errorf("start: %s", r)
+	}
+	w.clean(name)
+	if st := w.status(name); st.State != guest.Stopped {
+		t.Errorf("status: %+v", st)
+	}
+}
