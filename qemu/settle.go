@@ -42,6 +42,13 @@ func endsSoon(ctx context.Context, p *pidfile.Process) bool {
 
 func (m *Machine) settle(ctx context.Context, p *pidfile.Process) error {
 	c, err := m.dial(ctx, p)
+	if errors.Is(err, qmp.ErrStranger) {
+		// A starter that was killed listened before QEMU did. Once somebody
+		// serves the socket it is QEMU's, or truly a stranger's.
+		if err = qmp.AwaitGreeting(ctx, m.Sockets.QMP); err == nil {
+			c, err = m.dial(ctx, p)
+		}
+	}
 	if err != nil {
 		return err
 	}

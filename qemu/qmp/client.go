@@ -60,6 +60,16 @@ func Dial(ctx context.Context, path string, from ...int) (*Client, error) {
 	return c, nil
 }
 
+// AwaitGreeting waits until somebody serves the socket at path.
+func AwaitGreeting(ctx context.Context, path string) error {
+	conn, err := Connect(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return greet(ctx, conn, bufio.NewReader(conn))
+}
+
 // start begins a session behind the greeting.
 func start(conn net.Conn, in *bufio.Reader) *Client {
 	c := &Client{

@@ -76,7 +76,7 @@ func TestRungs(t *testing.T) {
 		{name: "HUP-then-forever", img: plain, words: "gr.acpi=ignore gr.boot=poweroff gr.after=6000", schedule: "acpi/1/forever",
 			by: "forever", text: "by forever", least: time.Second, most: 30 * time.Second},
 		{name: "nothing-works", img: plain, words: "gr.acpi=ignore", schedule: "acpi/1/CONT/1",
-			by: "", text: "still running after 2.0 s: acpi ignored, CONT ignored", most: 10 * time.Second},
+			by: "", text: "still running after 2.1 s: acpi ignored, CONT ignored", most: 10 * time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
