@@ -7,6 +7,15 @@ import (
 	"time"
 )
 
+// endByItself notes an end that no rung brought about.
+func (r *Record) endByItself(began time.Time, t Target) {
+	v := Graceful
+	if n := len(r.Rungs); n > 0 && t.Verdict(r.Rungs[n-1].Verb) == Died {
+		v = Died
+	}
+	r.end(began, "", v)
+}
+
 // Result is how one rung ended.
 type Result string
 

@@ -84,7 +84,7 @@ func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, erro
 	for _, step := range s {
 		select {
 		case <-gone: // ended before this rung was asked for
-			record.end(began, "", Graceful)
+			record.endByItself(began, t)
 			return record, nil
 		default:
 		}
@@ -106,7 +106,7 @@ func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, erro
 	}
 	select { // rungs that were all absent took no time
 	case <-gone:
-		record.end(began, "", Graceful)
+		record.endByItself(began, t)
 	case <-time.After(settle):
 		record.Took = Duration(time.Since(began))
 	}
@@ -144,14 +144,25 @@ func climb(ctx context.Context, step Step, rung Rung, gone <-chan struct{}, watc
 		}
 		return o
 	}
+	down := func() Outcome {
+		cancel()
+		if acted != nil {
+			err := <-acted
+			acted = nil
+			if errors.Is(err, ErrAbsent) {
+				return finish(Absent, err) // it had no part in the end
+			}
+		}
+		return finish(Down, nil)
+	}
 	for {
 		select {
 		case <-gone:
-			return finish(Down, nil)
+			return down()
 		case <-ctx.Done():
 			select {
 			case <-gone:
-				return finish(Down, nil)
+				return down()
 			default:
 			}
 			if context.Cause(ctx) != context.DeadlineExceeded {
@@ -175,7 +186,7 @@ func climb(ctx context.Context, step Step, rung Rung, gone <-chan struct{}, watc
 			}
 			select {
 			case <-gone:
-				return finish(Down, nil)
+				return down()
 			case <-time.After(settle):
 				return finish(Failed, err)
 			}
