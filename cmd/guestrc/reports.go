@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -112,13 +113,13 @@ const inspectors = 16
 // statuses asks for many guests at once: the monitors of some may hang.
 func (e *env) statuses(ctx context.Context, names []guest.Name) []guest.Status {
 	all := make([]guest.Status, len(names)) // JSON's [] when there is none
-	slots := make(chan struct{}, inspectors)
+	var next atomic.Int64
 	var group sync.WaitGroup
-	for i, n := range names {
-		slots <- struct{}{}
+	for range min(inspectors, len(names)) {
 		group.Go(func() {
-			all[i] = e.statusOf(ctx, n)
-			<-slots
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				all[i] = e.statusOf(ctx, names[i])
+			}
 		})
 	}
 	group.Wait()
