@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,9 +92,37 @@ func (w *world) clear() {
 			p.Close()
 		}
 	}
+	for _, pid := range w.pids() { // of a guest that no record names
+		w.t.Errorf("process %d was left", pid)
+		if p, err := pidfile.Capture(pid); err == nil {
+			p.Signal(unix.SIGKILL)
+			p.Close()
+		}
+	}
 	if err := os.RemoveAll(w.root); err != nil {
 		w.t.Error(err)
 	}
+}
+
+// pids are the processes that were started for this root, by their arguments.
+func (w *world) pids() []int {
+	w.t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var found []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		args, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline")) // it may have ended
+		if bytes.Contains(args, []byte("\x00-pidfile\x00"+w.root+"/")) {
+			found = append(found, pid)
+		}
+	}
+	return found
 }
 
 // image is the tiny guest, built once.
@@ -252,7 +281,7 @@ func (w *world) ended(name, by string) guest.StopRecord {
 	return *st.LastStop
 }
 
-func itoa(n int) string { return fmt.Sprint(n) }
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // script runs a symlink to the program, as init scripts are run.
 func (w *world) script(link, action string) result {
