@@ -91,6 +91,10 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	if err != nil {
 		return nil, nil, false, err
 	}
+	if running != nil && leaving(ctx, i, running) {
+		running.Close()
+		running = nil
+	}
 	if running != nil {
 		if g.state.Memo != nil { // it is as it was started, not as the files are now
 			if i, err = h.recall(ctx, n, g.state, p); err != nil {
@@ -116,6 +120,20 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 		return nil, nil, false, withStatus(StatusFailed, "cannot start "+n.String(), err)
 	}
 	return i, proc, true, nil
+}
+
+// lastMoment is how long a process may take to end that is past answering.
+const lastMoment = time.Second
+
+// leaving waits for a process that is about to end, as one is that a killed
+// stop had told to: to call it running would be true for some milliseconds.
+func leaving(ctx context.Context, i Instance, p *pidfile.Process) bool {
+	if s := i.Inspect(ctx, p).State; s != Unknown && s != "shutdown" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastMoment)
+	defer cancel()
+	return p.Wait(ctx) == nil
 }
 
 // adopt takes over a process that runs already: usually nothing is left to do,
