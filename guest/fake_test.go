@@ -43,6 +43,9 @@ func (k fakeKind) Configure(_ context.Context, l Layout, n Name, c *confd.Config
 	return &fakeInstance{kind: k, layout: l, name: n, Seconds: "86400." + strconv.Itoa(os.Getpid())}, nil
 }
 
+func (k fakeKind) Described(Layout, Name) bool { return false }
+func (k fakeKind) Strays() bool                { return false }
+
 func (k fakeKind) Times(Name, *confd.Config) (start, stop time.Duration, err error) {
 	return time.Second, 10 * time.Second, nil
 }
@@ -77,6 +80,7 @@ func (i *fakeInstance) Ready(context.Context, *pidfile.Process) error  { return 
 func (i *fakeInstance) Reset(context.Context, *pidfile.Process) error {
 	return errors.New("a sleeper cannot be reset")
 }
+func (i *fakeInstance) Find(context.Context) (*pidfile.Process, error) { return nil, nil }
 func (i *fakeInstance) Inspect(context.Context, *pidfile.Process) Condition {
 	return Condition{State: "running"}
 }

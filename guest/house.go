@@ -39,9 +39,13 @@ func (h *House) kind(n Name) (Kind, error) {
 // Load reads the conf.d files of n.
 func (h *House) Load(n Name) (*confd.Config, error) {
 	files := h.Layout.ConfFiles(n)
-	c, err := confd.Load(files, map[string]string{
-		"RC_SVCNAME": n.String(), "SVCNAME": n.String(), "VM_NAME": n.Instance,
-	})
+	preset := map[string]string{"RC_SVCNAME": n.String(), "SVCNAME": n.String(), "VM_NAME": n.Instance}
+	c, err := confd.Load(files, preset)
+	if errors.Is(err, fs.ErrNotExist) && h.described(n) {
+		if c, err = confd.Load(files[:1], preset); errors.Is(err, fs.ErrNotExist) {
+			c, err = confd.Parse("", nil, preset)
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &Error{Status: StatusNotConfigured, Msg: "cannot find guest " + n.String(), Err: err,
@@ -50,6 +54,12 @@ func (h *House) Load(n Name) (*confd.Config, error) {
 		return nil, &Error{Status: StatusNotConfigured, Msg: cannotUse(n), Err: err}
 	}
 	return c, nil
+}
+
+// described tells whether n needs no conf.d file of its own.
+func (h *House) described(n Name) bool {
+	k, err := h.kind(n)
+	return err == nil && k.Described(h.Layout, n)
 }
 
 func cannotUse(n Name) string { return "cannot use the configuration of " + n.String() }
@@ -145,10 +155,11 @@ func (h *House) recorded(ctx context.Context, n Name, s State) (Instance, error)
 	return k.Recall(h.Layout, n, s.Memo, nil)
 }
 
-// Names lists all guests that have a conf.d file or a run directory, sorted.
+// Names lists all guests that have a conf.d file, an init script or a run
+// directory, sorted.
 func (h *House) Names() ([]Name, error) {
 	seen := map[Name]bool{}
-	for _, dir := range []string{h.Layout.ConfDir(), h.Layout.RunBase()} {
+	for _, dir := range []string{h.Layout.ConfDir(), h.Layout.InitDir(), h.Layout.RunBase()} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("cannot list guests: %w", err)
@@ -158,9 +169,10 @@ func (h *House) Names() ([]Name, error) {
 			if err != nil {
 				continue
 			}
-			if _, err := h.kind(n); err == nil {
-				seen[n] = true
+			if _, err := h.kind(n); err != nil || dir == h.Layout.InitDir() && !ours(filepath.Join(dir, e.Name())) {
+				continue
 			}
+			seen[n] = true
 		}
 	}
 	names := make([]Name, 0, len(seen))
@@ -169,6 +181,12 @@ func (h *House) Names() ([]Name, error) {
 	}
 	slices.SortFunc(names, func(a, b Name) int { return strings.Compare(a.String(), b.String()) })
 	return names, nil
+}
+
+// ours tells whether an init script is a symlink to guestrc's, or to guestrc.
+func ours(script string) bool {
+	target, err := os.Readlink(script)
+	return err == nil && filepath.Base(target) == "guestrc"
 }
 
 // claims collects what the other running guests have to themselves.

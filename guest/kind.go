@@ -18,6 +18,12 @@ type Kind interface {
 	Vars() confd.Table
 	// Configure understands the files of one guest, and refuses faulty ones.
 	Configure(ctx context.Context, l Layout, n Name, c *confd.Config) (Instance, error)
+	// Described tells whether n exists although no conf.d file is its own: some
+	// kinds have configuration of their own.
+	Described(l Layout, n Name) bool
+	// Strays tells whether a guest may run that we did not start: those kinds'
+	// instances look for it (Find) where nothing is on record.
+	Strays() bool
 	// Times are what a start and a stop may take, from the files alone;
 	// math.MaxInt64 for one without an end.
 	Times(n Name, c *confd.Config) (start, stop time.Duration, err error)
@@ -51,17 +57,45 @@ type Instance interface {
 
 	// Expect is what a process must show to be this guest's.
 	Expect() pidfile.Expect
+	// Find looks for the guest's process without a record: one that was started
+	// by other means, or whose starter was killed. Nil when there is none.
+	Find(ctx context.Context) (*pidfile.Process, error)
 	// Inspect asks a running guest how it is, briefly.
 	Inspect(ctx context.Context, p *pidfile.Process) Condition
 	// Target is what a stop acts on; it wakes the guest first if need be.
 	Target(p *pidfile.Process) Target
-	// Reset restarts the guest's machine at once, as its reset button does.
-	Reset(ctx context.Context, p *pidfile.Process) error
 	// Leftovers names what an ended process failed to clean up: proof that it
 	// did not end in order.
 	Leftovers() []string
 	// Sweep removes leftovers. It is called only when the process is gone.
 	Sweep(ctx context.Context) error
+}
+
+// Resetter is an Instance with a reset button.
+type Resetter interface {
+	// Reset restarts the guest's machine at once.
+	Reset(ctx context.Context, p *pidfile.Process) error
+}
+
+// Rebooter is an Instance that can be asked to shut down and come up again
+// while its process goes on.
+type Rebooter interface {
+	// Reboot returns once the guest has gone down in order.
+	Reboot(ctx context.Context, p *pidfile.Process, note func(string)) error
+}
+
+// Freezer is an Instance that can be stopped in mid-air.
+type Freezer interface {
+	Freeze(ctx context.Context, p *pidfile.Process) error
+	Thaw(ctx context.Context, p *pidfile.Process) error
+}
+
+// Enterable is an Instance that one can be inside of. Both give the argv of a
+// program that does it on the caller's terminal, or without one, and whose exit
+// status is the command's.
+type Enterable interface {
+	Enter(ctx context.Context, p *pidfile.Process, argv []string, force bool) ([]string, error)
+	Console(ctx context.Context, p *pidfile.Process) ([]string, error)
 }
 
 // Target is a shutdown.Target that prepares itself and knows afterwards why it
@@ -107,8 +141,9 @@ type DevIno struct {
 
 // Condition is how a running guest is.
 type Condition struct {
-	State string `json:"state"`         // "running", "paused", … ; "unknown" when it did not answer
-	Why   string `json:"why,omitempty"` // for unknown: what is in the way
+	State string `json:"state"`          // "running", "paused", … ; "unknown" when it did not answer
+	Why   string `json:"why,omitempty"`  // for unknown: what is in the way
+	Init  string `json:"init,omitempty"` // what PID 1 is, where that can be told: "systemd"
 }
 
 // Progress is told what goes on; cmd turns it into words and notifications.

@@ -6,15 +6,16 @@ import "path/filepath"
 // move it with --root. Paths inside conf.d files are never moved.
 type Layout struct{ Root string }
 
-func (l Layout) at(elem ...string) string {
+// At is a path below the root.
+func (l Layout) At(elem ...string) string {
 	return filepath.Join(append([]string{"/", l.Root}, elem...)...)
 }
 
 // ConfDir holds KIND and KIND.NAME.
-func (l Layout) ConfDir() string { return l.at("etc", "conf.d") }
+func (l Layout) ConfDir() string { return l.At("etc", "conf.d") }
 
 // InitDir holds the init script and its symlinks.
-func (l Layout) InitDir() string { return l.at("etc", "init.d") }
+func (l Layout) InitDir() string { return l.At("etc", "init.d") }
 
 // ConfFiles are the files that describe n, defaults first.
 func (l Layout) ConfFiles(n Name) []string {
@@ -22,7 +23,7 @@ func (l Layout) ConfFiles(n Name) []string {
 }
 
 // RunBase holds one directory per guest.
-func (l Layout) RunBase() string { return l.at("run", "guestrc") }
+func (l Layout) RunBase() string { return l.At("run", "guestrc") }
 
 // RunDir is root-owned, 0755: lock, lease, pid, state.json.
 func (l Layout) RunDir(n Name) string { return filepath.Join(l.RunBase(), n.String()) }
@@ -34,10 +35,10 @@ func (l Layout) SockDir(n Name) string { return filepath.Join(l.RunDir(n), "sock
 func (l Layout) PidFile(n Name) string { return filepath.Join(l.RunDir(n), "pid") }
 
 // LogFile takes what the guest's process prints.
-func (l Layout) LogFile(n Name) string { return l.at("var", "log", "guestrc", n.String()+".log") }
+func (l Layout) LogFile(n Name) string { return l.At("var", "log", "guestrc", n.String()+".log") }
 
 // VarDir is for what a guest keeps over reboots, such as its UEFI variables.
-func (l Layout) VarDir(n Name) string { return l.at("var", "lib", "guestrc", n.String()) }
+func (l Layout) VarDir(n Name) string { return l.At("var", "lib", "guestrc", n.String()) }
 
 // CacheDir keeps what was learned about programs, by inode and time.
-func (l Layout) CacheDir() string { return l.at("var", "cache", "guestrc") }
+func (l Layout) CacheDir() string { return l.At("var", "cache", "guestrc") }

@@ -18,6 +18,8 @@ const (
 	Stopped  = "stopped"
 	Crashed  = "crashed" // its process ended without a stop and left its traces
 	Unknown  = "unknown" // what is there does not fit together
+
+	Leaving = "shutdown" // State of a guest in Condition: down, its process about to end
 )
 
 // Status is what is known of one guest. Its JSON form is stable: fields are
@@ -60,22 +62,21 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 	if err != nil {
 		return Status{Guest: n.String(), State: Unknown, Code: StateUnknown, Message: err.Error()}, nil
 	}
-	if dir == nil {
-		_, err := h.exists(n)
-		return Status{Guest: n.String(), State: Stopped, Code: StateStopped}, err
-	}
-	defer dir.Close()
+	defer dir.Close() // of nil: says so, and does nothing
 	st := Status{Guest: n.String(), StartedAt: s.StartedAt, ReadyAt: s.ReadyAt, LastStop: s.LastStop}
-	if s.Memo == nil && nothingRuns(dir, s) {
-		st.State, st.Code = Stopped, StateStopped
-		return st, nil
+	if h.idle(n, dir, s) {
+		return h.stopped(n, st, dir)
 	}
 	i, err := h.recorded(ctx, n, s)
+	if err != nil && s.Memo == nil && nothingRuns(dir, s) {
+		st.Message = err.Error()
+		return h.stopped(n, st, dir)
+	}
 	if err != nil {
 		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
 		return st, nil
 	}
-	proc, err := find(dir, s, i)
+	proc, err := find(ctx, dir, s, i)
 	switch {
 	case errors.Is(err, pidfile.ErrOnlyLease) && s.Phase == PhaseStarting:
 		st.State, st.Code, st.Message = Starting, StateRunning, "its process is being made"
@@ -92,10 +93,35 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 	return st, nil
 }
 
-// nothingRuns tells, before anybody understands the guest's configuration,
-// whether that matters: it does when any process is on record, locks the
-// pidfile or has the lease.
+// stopped completes st for a guest that does not run: one that never ran must
+// at least be described.
+func (h *House) stopped(n Name, st Status, dir *os.File) (Status, error) {
+	st.State, st.Code = Stopped, StateStopped
+	if dir != nil {
+		return st, nil
+	}
+	_, err := h.exists(n)
+	return st, err
+}
+
+// idle tells, before anybody understands the guest's configuration, that
+// nothing of it runs.
+func (h *House) idle(n Name, dir *os.File, s State) bool {
+	return s.Memo == nil && !h.strays(n) && nothingRuns(dir, s)
+}
+
+// strays tells whether n may run without our having started it.
+func (h *House) strays(n Name) bool {
+	k, err := h.kind(n)
+	return err == nil && k.Strays()
+}
+
+// nothingRuns tells that no process is on record, locks the pidfile or has the
+// lease. Without a directory there is nothing of the sort.
 func nothingRuns(dir *os.File, s State) bool {
+	if dir == nil {
+		return true
+	}
 	p, _, err := pidfile.Find(dir, s.Process, pidfile.Expect{})
 	if p != nil {
 		p.Close()

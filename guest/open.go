@@ -75,14 +75,18 @@ func (g *handle) save(change func(*State)) error {
 
 // find returns the guest's process, nil when there is none, and an error
 // (status 4) when what is there does not fit together.
-func (g *handle) find(i Instance) (*pidfile.Process, error) {
-	return find(g.dir, g.state, i)
+func (g *handle) find(ctx context.Context, i Instance) (*pidfile.Process, error) {
+	return find(ctx, g.dir, g.state, i)
 }
 
-func find(dir *os.File, s State, i Instance) (*pidfile.Process, error) {
+// find takes a nil dir for that of a guest that we never started.
+func find(ctx context.Context, dir *os.File, s State, i Instance) (*pidfile.Process, error) {
+	if dir == nil {
+		return i.Find(ctx)
+	}
 	p, _, err := pidfile.Find(dir, s.Process, i.Expect())
 	if errors.Is(err, pidfile.ErrNotRunning) {
-		return nil, nil
+		return i.Find(ctx)
 	}
 	if err != nil {
 		return nil, err

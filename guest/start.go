@@ -87,7 +87,7 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
 
-	running, err := g.find(i)
+	running, err := g.find(ctx, i)
 	if err != nil {
 		return nil, nil, false, err
 	}
@@ -128,7 +128,7 @@ const lastMoment = time.Second
 // leaving waits for a process that is about to end, as one is that a killed
 // stop had told to: to call it running would be true for some milliseconds.
 func leaving(ctx context.Context, i Instance, p *pidfile.Process) bool {
-	if s := i.Inspect(ctx, p).State; s != Unknown && s != "shutdown" {
+	if s := i.Inspect(ctx, p).State; s != Unknown && s != Leaving {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastMoment)

@@ -15,7 +15,7 @@ import (
 // to stop. An error with a result means that the guest still runs, or that its
 // traces could not be removed.
 func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, err error) {
-	if exists, err := h.exists(n); err != nil || !exists {
+	if exists, err := h.exists(n); err != nil || !exists && !h.strays(n) {
 		return nil, err
 	}
 	g, err := h.open(ctx, n, h.patience(ctx, n))
@@ -23,14 +23,14 @@ func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	if g.state.Memo == nil && nothingRuns(g.dir, g.state) {
+	if h.idle(n, g.dir, g.state) {
 		return nil, nil // however it is configured, it is stopped
 	}
 	i, err := h.recall(ctx, n, g.state, p)
 	if err != nil {
 		return nil, err
 	}
-	proc, err := g.find(i)
+	proc, err := g.find(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, erro
 		return result, err
 	}
 	defer g.close()
-	if another, err := g.find(i); err != nil || another != nil { // it was started again meanwhile
+	if another, err := g.find(ctx, i); err != nil || another != nil { // it was started again meanwhile
 		if another != nil {
 			another.Close()
 		}
@@ -95,48 +95,13 @@ func (h *House) sweep(ctx context.Context, n Name, p Progress) error {
 	if err != nil {
 		return err
 	}
-	if proc, err := g.find(i); err != nil || proc != nil { // it was started meanwhile
+	if proc, err := g.find(ctx, i); err != nil || proc != nil { // it was started meanwhile
 		if proc != nil {
 			proc.Close()
 		}
 		return err
 	}
 	return g.clear(ctx, i, nil)
-}
-
-// Reset presses the guest's reset button.
-func (h *House) Reset(ctx context.Context, n Name, p Progress) error {
-	i, proc, err := h.peek(ctx, n, p)
-	if err != nil {
-		return withStatus(StatusFailed, "cannot reset "+n.String(), err)
-	}
-	if proc == nil {
-		return &Error{Status: StatusNotRunning, Msg: "cannot reset " + n.String() + ": it is not running"}
-	}
-	defer proc.Close()
-	return withStatus(StatusFailed, "cannot reset "+n.String(), i.Reset(ctx, proc))
-}
-
-// peek finds the process without a lock and without changing anything.
-func (h *House) peek(ctx context.Context, n Name, p Progress) (Instance, *pidfile.Process, error) {
-	dir, s, err := h.look(n)
-	if err != nil {
-		return nil, nil, err
-	}
-	if dir == nil {
-		_, err := h.exists(n)
-		return nil, nil, err
-	}
-	defer dir.Close()
-	if s.Memo == nil && nothingRuns(dir, s) {
-		return nil, nil, nil
-	}
-	i, err := h.recall(ctx, n, s, p)
-	if err != nil {
-		return nil, nil, err
-	}
-	proc, err := find(dir, s, i)
-	return i, proc, err
 }
 
 // climb runs schedule, or the instance's own after waking the guest when it is

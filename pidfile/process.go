@@ -143,6 +143,16 @@ func (p *Process) Stopped() (bool, error) {
 	return s.state == 'T' || s.state == 't', nil
 }
 
+// Parent returns the number of the process's parent at this moment. It says
+// whose child this one is only while the caller holds that parent too.
+func (p *Process) Parent() (int, error) {
+	s, err := p.stat()
+	if err != nil {
+		return 0, fmt.Errorf("cannot read the parent of process %d: %w", p.id.Pid, err)
+	}
+	return s.ppid, nil
+}
+
 // ended reports whether the process behind a pidfd is a zombie or gone: only
 // then does poll(2) find it readable (pidfd_open(2)).
 func ended(pidfd int) bool {

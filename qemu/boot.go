@@ -5,67 +5,67 @@ import "strings"
 // boot adds what the guest starts from besides its disks.
 func (p *planner) boot() {
 	p.firmware()
-	kernel := p.text("kernel")
+	kernel := p.Text("kernel")
 	for _, name := range []string{"initrd", "cmdline"} {
-		if p.set(name) && kernel == "" {
-			p.fail(name, "kernel=/boot/vmlinuz", "it goes with a kernel, and there is none")
+		if p.Set(name) && kernel == "" {
+			p.Fail(name, "kernel=/boot/vmlinuz", "it goes with a kernel, and there is none")
 		}
 	}
 	if kernel == "" {
 		return
 	}
 	p.add("-kernel", p.file("kernel", "kernel"))
-	if p.set("initrd") {
+	if p.Set("initrd") {
 		p.add("-initrd", p.file("initrd", "initrd"))
 	}
-	if p.set("cmdline") {
-		p.add("-append", p.text("cmdline"))
+	if p.Set("cmdline") {
+		p.add("-append", p.Text("cmdline"))
 	}
 }
 
 // file notes that QEMU reads the file that a variable names.
 func (p *planner) file(role, variable string) string {
-	path := p.text(variable)
+	path := p.Text(variable)
 	p.m.Files = append(p.m.Files, File{Role: role, Path: path, Var: variable})
 	return path
 }
 
 func (p *planner) firmware() {
-	firmware := p.text("firmware")
-	if p.set("uefi_vars") && firmware != "uefi" && !strings.HasPrefix(firmware, "/") {
-		p.fail("uefi_vars", "firmware=uefi", "firmware %s has no variables", firmware)
+	firmware := p.Text("firmware")
+	if p.Set("uefi_vars") && firmware != "uefi" && !strings.HasPrefix(firmware, "/") {
+		p.Fail("uefi_vars", "firmware=uefi", "firmware %s has no variables", firmware)
 	}
 	switch {
 	case firmware == "bios":
 	case firmware == "uefi":
 		p.uefi()
 	case firmware == "none":
-		if !p.set("kernel") {
-			p.fail("firmware", "kernel=/boot/vmlinuz, or firmware=bios", "without firmware a guest needs a kernel")
+		if !p.Set("kernel") {
+			p.Fail("firmware", "kernel=/boot/vmlinuz, or firmware=bios", "without firmware a guest needs a kernel")
 		}
 		if p.arch == "x86_64" || p.arch == "i386" {
 			p.add("-bios", "qboot.rom") // QEMU's own, found among its files
 		}
-	case strings.HasPrefix(firmware, "/") && p.set("uefi_vars"):
+	case strings.HasPrefix(firmware, "/") && p.Set("uefi_vars"):
 		p.file("firmware", "firmware")
 		p.pflash(firmware, "raw", p.file("vars", "uefi_vars"), "raw")
 	case strings.HasPrefix(firmware, "/"):
 		p.add("-bios", p.file("firmware", "firmware"))
 	default:
-		p.fail("firmware", "bios, uefi, none or the path of a firmware file", "%q is none of bios, uefi, none and an absolute path", firmware)
+		p.Fail("firmware", "bios, uefi, none or the path of a firmware file", "%q is none of bios, uefi, none and an absolute path", firmware)
 	}
 }
 
 // uefi uses the distribution's firmware and variables of the guest's own.
 func (p *planner) uefi() {
-	found, err := p.host.UEFI(p.arch, p.text("machine"))
+	found, err := p.host.UEFI(p.arch, p.Text("machine"))
 	if err != nil {
-		p.fail("firmware", "install the package ovmf (edk2-ovmf), or name the files: firmware=CODE.fd uefi_vars=VARS.fd", "cannot find UEFI firmware: %v", err)
+		p.Fail("firmware", "install the package ovmf (edk2-ovmf), or name the files: firmware=CODE.fd uefi_vars=VARS.fd", "cannot find UEFI firmware: %v", err)
 		return
 	}
 	vars := p.m.Layout.VarDir(p.m.Name) + "/OVMF_VARS.fd"
-	if p.set("uefi_vars") {
-		vars = p.text("uefi_vars")
+	if p.Set("uefi_vars") {
+		vars = p.Text("uefi_vars")
 	}
 	p.m.Files = append(p.m.Files, File{Role: "firmware", Path: found.Code, Var: "firmware"}, File{Role: "vars", Path: vars, Var: "uefi_vars"})
 	p.m.VarsTemplate = found.Vars

@@ -11,7 +11,7 @@ import (
 const maxSCSI = 255
 
 func (p *planner) disks() {
-	for _, n := range p.indices("diskN_") {
+	for _, n := range p.Indices("diskN_") {
 		p.disk(n)
 	}
 }
@@ -19,16 +19,16 @@ func (p *planner) disks() {
 func (p *planner) disk(n int) {
 	prefix, id := "disk"+strconv.Itoa(n)+"_", "hd"+strconv.Itoa(n)
 	file := prefix + "file"
-	if v, ok := p.cfg.Get(file); ok && v.Text == "" {
+	if v, ok := p.Config.Get(file); ok && v.Text == "" {
 		return // takes away a disk of the defaults
 	}
 	options := p.options(prefix, "device")
-	if !p.set(file) && !p.set(prefix+"driver") {
+	if !p.Set(file) && !p.Set(prefix+"driver") {
 		variable := prefix + "device"
 		if len(options) > 0 {
 			variable = prefix + options[0].name
 		}
-		p.fail(variable, file+"=/path", "disk %d has no file", n)
+		p.Fail(variable, file+"=/path", "disk %d has no file", n)
 	}
 	d := p.newDisk(id, file)
 	for i, o := range options {
@@ -41,12 +41,12 @@ func (p *planner) disk(n int) {
 			}
 		}
 	}
-	if d.Path != "" && !p.set(prefix+"format") && !p.set(prefix+"driver") {
+	if d.Path != "" && !p.Set(prefix+"format") && !p.Set(prefix+"driver") {
 		options = p.format(d, options)
 	}
 	p.add("-drive", "id="+id+","+list(options)+"media=disk,if=none")
 
-	device := p.text(prefix + "device")
+	device := p.Text(prefix + "device")
 	if strings.Contains(device, "share-rw=on") {
 		d.Shared = true
 	}
@@ -62,7 +62,7 @@ func (p *planner) diskDevice(device, id string, n int) string {
 	switch {
 	case strings.HasPrefix(driver, "scsi-") && !strings.Contains(properties, "scsi-id="):
 		if n > maxSCSI {
-			p.fail("disk"+strconv.Itoa(n)+"_file", "number it lower, or use another diskN_device", "a SCSI bus has no disk %d", n)
+			p.Fail("disk"+strconv.Itoa(n)+"_file", "number it lower, or use another diskN_device", "a SCSI bus has no disk %d", n)
 		}
 		arg += ",scsi-id=" + strconv.Itoa(n)
 	case driver == "nvme" && !strings.Contains(properties, "serial="):
@@ -85,7 +85,7 @@ func (p *planner) format(d Disk, options []option) []option {
 	switch {
 	case err != nil: // for the preflight to report
 	case image.Block && image.Format != "" && image.Format != "luks":
-		p.fail(d.Var, variable+"=raw or "+variable+"="+image.Format,
+		p.Fail(d.Var, variable+"=raw or "+variable+"="+image.Format,
 			"cannot tell the format of %s: it is a block device, but looks like %s", d.Path, image.Format)
 	case image.Block:
 		return sortOptions(append(options, option{"format", "raw"}))
@@ -94,26 +94,26 @@ func (p *planner) format(d Disk, options []option) []option {
 		if image.Format != "" {
 			guess = image.Format
 		}
-		p.warn(d.Var, variable+"="+guess, "QEMU has to guess the format of %s", d.Path)
+		p.Warn(d.Var, variable+"="+guess, "QEMU has to guess the format of %s", d.Path)
 	}
 	return options
 }
 
 func (p *planner) cdroms() {
-	for _, n := range p.indices("cdromN_") {
+	for _, n := range p.Indices("cdromN_") {
 		id, file := "cdr"+strconv.Itoa(n), "cdrom"+strconv.Itoa(n)+"_file"
 		d := p.newDisk(id, file)
 		d.ReadOnly = true
-		p.add("-drive", "id="+id+",media=cdrom,if=none,file="+escape(p.text(file))+",format=raw,readonly=on,cache=none")
+		p.add("-drive", "id="+id+",media=cdrom,if=none,file="+escape(p.Text(file))+",format=raw,readonly=on,cache=none")
 		p.add("-device", "ide-cd,drive="+id)
 		p.m.Disks = append(p.m.Disks, d)
 	}
 }
 
 func (p *planner) newDisk(id, variable string) Disk {
-	d := Disk{ID: id, Var: variable, Path: localPath(p.text(variable))}
+	d := Disk{ID: id, Var: variable, Path: localPath(p.Text(variable))}
 	if d.Path != "" && !strings.HasPrefix(d.Path, "/") {
-		p.fail(variable, "a path starts with /; a URL names a protocol of QEMU's, as in nbd://host/name", "%q is not an absolute path", d.Path)
+		p.Fail(variable, "a path starts with /; a URL names a protocol of QEMU's, as in nbd://host/name", "%q is not an absolute path", d.Path)
 	}
 	return d
 }

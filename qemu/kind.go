@@ -26,12 +26,18 @@ func (Kind) Configure(ctx context.Context, l guest.Layout, n guest.Name, c *conf
 	return newMachine(l, n, c, newHost(ctx, l))
 }
 
+// Described is false: a guest is what its conf.d file says.
+func (Kind) Described(guest.Layout, guest.Name) bool { return false }
+
+// Strays is false: who started QEMU by other means keeps it.
+func (Kind) Strays() bool { return false }
+
 // Times are settleTime and ready_timeout, and the schedule's sum.
 func (Kind) Times(n guest.Name, c *confd.Config) (start, stop time.Duration, err error) {
-	p := &planner{settings: newSettings(c), m: &Machine{Name: n, conf: c}}
+	p := &planner{Settings: confd.NewSettings(Vars, c), m: &Machine{Name: n, conf: c}}
 	p.stopPolicy()
-	patience := p.seconds("ready_timeout")
-	return settleTime + patience, p.m.Schedule.Total(), p.err()
+	patience := p.Seconds("ready_timeout")
+	return settleTime + patience, p.m.Schedule.Total(), p.Err()
 }
 
 // Recall makes the machine that was recorded; of c only the stop policy counts.
@@ -42,9 +48,9 @@ func (Kind) Recall(l guest.Layout, n guest.Name, recorded json.RawMessage, c *co
 	}
 	m := &Machine{Name: n, Layout: l, Binary: was.Binary, Sockets: was.Sockets, LogFile: was.LogFile, Stop: was.Stop, Readiness: was.Ready}
 	if c != nil {
-		p := &planner{settings: newSettings(c), m: &Machine{Name: n, Layout: l, conf: c}}
+		p := &planner{Settings: confd.NewSettings(Vars, c), m: &Machine{Name: n, Layout: l, conf: c}}
 		p.stopPolicy()
-		if err := p.err(); err != nil {
+		if err := p.Err(); err != nil {
 			return nil, err
 		}
 		m.Stop, m.Schedule = p.m.Stop, p.m.Schedule
@@ -110,17 +116,35 @@ func (m *Machine) Expect() pidfile.Expect {
 	return pidfile.Expect{Exe: m.Binary, Arg: []string{"-pidfile", m.Layout.PidFile(m.Name)}}
 }
 
-// resetTime bounds what the monitor may take to press the reset button.
-const resetTime = 5 * time.Second
+// Find finds nothing: a QEMU of ours has the lease and locks its pidfile.
+func (m *Machine) Find(context.Context) (*pidfile.Process, error) { return nil, nil }
+
+// buttonTime bounds what the monitor may take for a command by itself.
+const buttonTime = 5 * time.Second
 
 // Reset is QMP's system_reset.
 func (m *Machine) Reset(ctx context.Context, p *pidfile.Process) error {
-	ctx, cancel := untilGone(ctx, p, resetTime)
+	return m.press(ctx, p, "system_reset")
+}
+
+// Freeze stops the vCPUs.
+func (m *Machine) Freeze(ctx context.Context, p *pidfile.Process) error {
+	return m.press(ctx, p, "stop")
+}
+
+// Thaw lets the vCPUs go on.
+func (m *Machine) Thaw(ctx context.Context, p *pidfile.Process) error {
+	return m.press(ctx, p, "cont")
+}
+
+// press gives the monitor one command without arguments.
+func (m *Machine) press(ctx context.Context, p *pidfile.Process, command string) error {
+	ctx, cancel := untilGone(ctx, p, buttonTime)
 	defer cancel()
 	c, err := m.dial(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	return c.Execute(ctx, "system_reset", nil, nil)
+	return c.Execute(ctx, command, nil, nil)
 }

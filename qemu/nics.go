@@ -17,8 +17,8 @@ const maxIfname = 15
 
 func (p *planner) networks() {
 	taken := map[string]string{} // MAC → variable
-	for _, n := range p.indices("netN") {
-		if p.set("net" + strconv.Itoa(n)) {
+	for _, n := range p.Indices("netN") {
+		if p.Set("net" + strconv.Itoa(n)) {
 			p.network(n, taken)
 		}
 	}
@@ -26,12 +26,12 @@ func (p *planner) networks() {
 
 func (p *planner) network(n int, taken map[string]string) {
 	id := "net" + strconv.Itoa(n)
-	nic := NIC{Var: id, Type: p.text(id), MAC: p.mac(id, n)}
+	nic := NIC{Var: id, Type: p.Text(id), MAC: p.mac(id, n)}
 	switch {
-	case nic.Type == "bridge" && !p.set(id+"_helper"):
+	case nic.Type == "bridge" && !p.Set(id+"_helper"):
 		p.ownTap(n, &nic)
 	case nic.Type == "bridge":
-		nic.Bridge = p.text(id + "_br")
+		nic.Bridge = p.Text(id + "_br")
 		p.spawn = true
 		p.netdev(nic.Type, id, p.options(id+"_", "mac", "device"))
 	case nic.Type == "tap":
@@ -40,10 +40,10 @@ func (p *planner) network(n int, taken map[string]string) {
 		p.otherNetdev(&nic)
 	}
 	if other, ok := taken[nic.MAC]; ok {
-		p.fail(id+"_mac", "", "%s is the MAC address of %s too", nic.MAC, other)
+		p.Fail(id+"_mac", "", "%s is the MAC address of %s too", nic.MAC, other)
 	}
 	taken[nic.MAC] = id
-	p.add("-device", p.text(id+"_device")+",id="+id+",netdev=host"+id+",mac="+nic.MAC)
+	p.add("-device", p.Text(id+"_device")+",id="+id+",netdev=host"+id+",mac="+nic.MAC)
 	p.m.NICs = append(p.m.NICs, nic)
 }
 
@@ -55,7 +55,7 @@ func (p *planner) netdev(kind, id string, options []option) {
 // hands over: no setuid helper, and no bridge.conf to keep.
 func (p *planner) ownTap(n int, nic *NIC) {
 	id := nic.Var
-	nic.Bridge, nic.Ifname = p.text(id+"_br"), p.text(id+"_ifname")
+	nic.Bridge, nic.Ifname = p.Text(id+"_br"), p.Text(id+"_ifname")
 	if nic.Ifname == "" {
 		nic.Ifname = tapName(p.m.Name, n)
 	}
@@ -69,18 +69,18 @@ func (p *planner) ownTap(n int, nic *NIC) {
 // theirTap uses an interface that the administrator made, or a script.
 func (p *planner) theirTap(nic *NIC) {
 	id := nic.Var
-	nic.Ifname = p.text(id + "_ifname")
+	nic.Ifname = p.Text(id + "_ifname")
 	scripted := false
 	options := p.options(id+"_", "mac", "device", "script", "downscript")
 	for _, script := range []string{"downscript", "script"} {
-		value := p.text(id + "_" + script)
+		value := p.Text(id + "_" + script)
 		scripted = scripted || value != "no"
 		options = append(options, option{script, value})
 	}
 	if nic.Ifname != "" {
 		p.checkIfname(id+"_ifname", nic.Ifname)
 	} else if !scripted {
-		p.fail(id, id+"_ifname=tap0 for an interface that exists, or "+id+"=bridge", "a tap needs %s_ifname or %s_script", id, id)
+		p.Fail(id, id+"_ifname=tap0 for an interface that exists, or "+id+"=bridge", "a tap needs %s_ifname or %s_script", id, id)
 	}
 	p.spawn = p.spawn || scripted
 	p.netdev("tap", id, sortOptions(options))
@@ -98,7 +98,7 @@ func (p *planner) otherNetdev(nic *NIC) {
 			nic.Ports = append(nic.Ports, host)
 		}
 	}
-	if p.set(id+"_smb") || strings.Contains(p.text(id+"_guestfwd"), "cmd:") {
+	if p.Set(id+"_smb") || strings.Contains(p.Text(id+"_guestfwd"), "cmd:") {
 		p.spawn = true
 	}
 	p.m.Ports = append(p.m.Ports, nic.Ports...)
@@ -108,7 +108,7 @@ func (p *planner) otherNetdev(nic *NIC) {
 // hostfwd lists the rules, which may be separated by blanks or, as one could
 // write it for qemu-openrc, by ",hostfwd=".
 func (p *planner) hostfwd(id string) []string {
-	text := strings.ReplaceAll(p.text(id+"_hostfwd"), ",hostfwd=", " ")
+	text := strings.ReplaceAll(p.Text(id+"_hostfwd"), ",hostfwd=", " ")
 	return strings.Fields(text)
 }
 
@@ -151,17 +151,17 @@ const ifnameChars = lower + upper + digit + "_.-"
 func (p *planner) checkIfname(variable, name string) {
 	switch {
 	case len(name) > maxIfname:
-		p.fail(variable, "", "%q has %d bytes, and an interface's name at most %d", name, len(name), maxIfname)
+		p.Fail(variable, "", "%q has %d bytes, and an interface's name at most %d", name, len(name), maxIfname)
 	case !only(name, ifnameChars) || name == "." || name == "..":
-		p.fail(variable, "letters, digits, _ . and -", "%q cannot be an interface's name", name)
+		p.Fail(variable, "letters, digits, _ . and -", "%q cannot be an interface's name", name)
 	}
 }
 
 // mac is the configured address, else qemu-openrc's: 52:54 and the first four
 // bytes of the MD5 of NAME#N.
 func (p *planner) mac(id string, n int) string {
-	if p.set(id + "_mac") {
-		return typed(p.settings, id+"_mac", confd.ParseMAC).String()
+	if p.Set(id + "_mac") {
+		return confd.Typed(p.Settings, id+"_mac", confd.ParseMAC).String()
 	}
 	sum := md5.Sum([]byte(p.m.Name.Instance + "#" + strconv.Itoa(n)))
 	return net.HardwareAddr{0x52, 0x54, sum[0], sum[1], sum[2], sum[3]}.String()

@@ -11,7 +11,7 @@ import (
 
 // planner turns one guest's variables into a Machine.
 type planner struct {
-	*settings
+	*confd.Settings
 	m    *Machine
 	host Host
 
@@ -26,11 +26,11 @@ type planner struct {
 // joined. Warnings are left in the Machine.
 func newMachine(layout guest.Layout, name guest.Name, cfg *confd.Config, host Host) (*Machine, error) {
 	p := &planner{
-		settings: newSettings(cfg),
+		Settings: confd.NewSettings(Vars, cfg),
 		host:     host,
 		m:        &Machine{Name: name, Layout: layout, conf: cfg},
 	}
-	p.extra = p.words("extra_args")
+	p.extra = p.Words("extra_args")
 	p.binary()
 	p.sockets()
 	p.process()
@@ -39,7 +39,7 @@ func newMachine(layout guest.Layout, name guest.Name, cfg *confd.Config, host Ho
 	p.identity()
 	p.processor()
 	p.add("-device", "virtio-balloon")
-	p.add("-vga", p.text("vga"))
+	p.add("-vga", p.Text("vga"))
 	p.add("-device", "virtio-rng-pci")
 	p.add("-device", "virtio-scsi-pci,id=scsi")
 	p.monitors()
@@ -55,8 +55,8 @@ func newMachine(layout guest.Layout, name guest.Name, cfg *confd.Config, host Ho
 	p.extraArgs()
 
 	p.m.Args = p.args
-	p.m.warnings = p.warnings
-	if err := p.err(); err != nil {
+	p.m.warnings = p.Warnings
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return p.m, nil
@@ -76,9 +76,9 @@ func (p *planner) given(names ...string) bool {
 // binary finds the QEMU program. One that is missing is the preflight's to
 // report: a plan can be made without.
 func (p *planner) binary() {
-	p.arch = p.text("system_type")
+	p.arch = p.Text("system_type")
 	if !only(p.arch, lower+digit+"_") {
-		p.fail("system_type", "x86_64 for qemu-system-x86_64", "%q is not an architecture", p.arch)
+		p.Fail("system_type", "x86_64 for qemu-system-x86_64", "%q is not an architecture", p.arch)
 		return
 	}
 	path, err := p.host.Program("qemu-system-" + p.arch)
@@ -95,12 +95,12 @@ func (p *planner) identity() {
 	name := p.m.Name.Instance
 	p.add("-name", name+",process="+name[:min(len(name), commLen)])
 	p.add("-nodefaults", "-no-user-config")
-	if machine := p.text("machine"); machine != "" {
+	if machine := p.Text("machine"); machine != "" {
 		p.add("-machine", machine)
 	}
-	if uuid := p.text("uuid"); uuid != "" {
+	if uuid := p.Text("uuid"); uuid != "" {
 		if !isUUID(uuid) {
-			p.fail("uuid", "uuidgen makes one", "%q is not a UUID", uuid)
+			p.Fail("uuid", "uuidgen makes one", "%q is not a UUID", uuid)
 		}
 		p.add("-uuid", uuid)
 	}
@@ -122,14 +122,14 @@ func isUUID(s string) bool {
 
 func (p *planner) processor() {
 	p.m.KVM = p.useKVM()
-	model := p.text("cpu_model")
+	model := p.Text("cpu_model")
 	switch {
 	case model == "" && p.m.KVM:
 		model = "host"
 	case model == "":
 		model = "max"
 	case !p.m.KVM && (model == "host" || strings.HasPrefix(model, "host,")):
-		p.fail("cpu_model", "cpu_model=max has all that emulation offers", "%q needs KVM, which is not used", model)
+		p.Fail("cpu_model", "cpu_model=max has all that emulation offers", "%q needs KVM, which is not used", model)
 	}
 	if p.m.KVM {
 		p.add("-enable-kvm")
@@ -138,35 +138,35 @@ func (p *planner) processor() {
 	}
 	p.add("-cpu", model)
 	p.add("-overcommit", "mem-lock=off")
-	p.add("-rtc", "base="+p.text("rtc_base"))
+	p.add("-rtc", "base="+p.Text("rtc_base"))
 
-	p.m.VCPUs = p.number("smp_cpus")
+	p.m.VCPUs = p.Int("smp_cpus")
 	most := p.m.VCPUs
-	if p.set("smp_cpus_max") {
-		most = p.number("smp_cpus_max")
+	if p.Set("smp_cpus_max") {
+		most = p.Int("smp_cpus_max")
 	}
 	switch {
 	case p.m.VCPUs < 1:
-		p.fail("smp_cpus", "", "a guest has at least one CPU")
+		p.Fail("smp_cpus", "", "a guest has at least one CPU")
 	case most < p.m.VCPUs:
-		p.fail("smp_cpus_max", "", "%d is less than smp_cpus, %d", most, p.m.VCPUs)
+		p.Fail("smp_cpus_max", "", "%d is less than smp_cpus, %d", most, p.m.VCPUs)
 	}
 	p.add("-smp", "cpus="+strconv.Itoa(p.m.VCPUs)+",maxcpus="+strconv.Itoa(most))
-	p.m.CPUs = p.cpus("cpu_affinity")
+	p.m.CPUs = p.CPUs("cpu_affinity")
 }
 
 func (p *planner) useKVM() bool {
-	answer := p.value("enable_kvm")
+	answer := p.Value("enable_kvm")
 	if answer.Text == "auto" {
 		err := p.host.KVM(p.arch)
 		if err != nil {
-			p.warn("enable_kvm", "enable_kvm=no says so for good", "the guest is emulated, which is slow: %v", err)
+			p.Warn("enable_kvm", "enable_kvm=no says so for good", "the guest is emulated, which is slow: %v", err)
 		}
 		return err == nil
 	}
 	yes, err := confd.ParseBool(answer)
 	if err != nil {
-		p.fail("enable_kvm", "yes, no or auto", "%q is none of yes, no and auto", answer.Text)
+		p.Fail("enable_kvm", "yes, no or auto", "%q is none of yes, no and auto", answer.Text)
 	}
 	return yes
 }
@@ -192,22 +192,22 @@ func (p *planner) inherit(in Inherit) string {
 }
 
 func (p *planner) memory() {
-	p.m.Memory = p.size("memory")
+	p.m.Memory = p.Size("memory")
 	most, slots := p.m.Memory, 0
-	if p.set("memory_max") {
-		most = p.size("memory_max")
+	if p.Set("memory_max") {
+		most = p.Size("memory_max")
 	}
 	switch {
 	case p.m.Memory < 1<<20:
-		p.fail("memory", "memory=1G", "a guest has at least 1M")
+		p.Fail("memory", "memory=1G", "a guest has at least 1M")
 	case most < p.m.Memory:
-		p.fail("memory_max", "", "it is less than memory")
+		p.Fail("memory_max", "", "it is less than memory")
 	case most > p.m.Memory:
-		slots = p.number("memory_slots")
+		slots = p.Int("memory_slots")
 	}
 	p.add("-m", "size="+sizeText(p.m.Memory)+",slots="+strconv.Itoa(slots)+",maxmem="+sizeText(most))
-	if p.yes("memory_hugepages") {
-		p.m.Hugepages = p.text("hugepages_path")
+	if p.Bool("memory_hugepages") {
+		p.m.Hugepages = p.Text("hugepages_path")
 		p.add("-mem-path", p.m.Hugepages)
 	}
 }
@@ -224,19 +224,19 @@ func sizeText(bytes uint64) string {
 const vncPort = 5900
 
 func (p *planner) display() {
-	if !p.set("vnc_display") {
+	if !p.Set("vnc_display") {
 		p.add("-display", "none")
 		return
 	}
-	listen, display := p.text("vnc_listen"), p.number("vnc_display")
+	listen, display := p.Text("vnc_listen"), p.Int("vnc_display")
 	if display > 65535-vncPort {
-		p.fail("vnc_display", "", "display %d has no TCP port", display)
+		p.Fail("vnc_display", "", "display %d has no TCP port", display)
 	}
 	if strings.Contains(listen, ":") && !strings.HasPrefix(listen, "[") {
 		listen = "[" + listen + "]"
 	}
 	vnc := "vnc=" + escape(listen) + ":" + strconv.Itoa(display)
-	if p.m.VNCPassword = p.text("vnc_password"); p.m.VNCPassword != "" {
+	if p.m.VNCPassword = p.Text("vnc_password"); p.m.VNCPassword != "" {
 		vnc += ",password=on"
 	}
 	p.add("-display", vnc)
@@ -247,10 +247,10 @@ func (p *planner) display() {
 // of several. What would take the process out of our hands is refused.
 func (p *planner) extraArgs() {
 	if p.given("daemonize") {
-		p.fail("extra_args", "leave it out", "-daemonize cannot be given: guestrc itself puts QEMU into the background")
+		p.Fail("extra_args", "leave it out", "-daemonize cannot be given: guestrc itself puts QEMU into the background")
 	}
 	if p.given("pidfile") {
-		p.fail("extra_args", "leave it out", "-pidfile cannot be given: its place is fixed, as it proves which process is this guest")
+		p.Fail("extra_args", "leave it out", "-pidfile cannot be given: its place is fixed, as it proves which process is this guest")
 	}
 	p.add(p.extra...)
 }

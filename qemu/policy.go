@@ -22,15 +22,15 @@ var verbs = []string{"agent", "acpi", "ssh", "quit"}
 func (p *planner) stopPolicy() {
 	p.m.Stop = StopPolicy{
 		Resend:     p.resend(),
-		SSHTarget:  p.text("ssh_target"),
-		SSHCommand: p.text("ssh_command"),
-		SSHOptions: p.words("ssh_options"),
+		SSHTarget:  p.Text("ssh_target"),
+		SSHCommand: p.Text("ssh_command"),
+		SSHOptions: p.Words("ssh_options"),
 	}
 	if strings.HasPrefix(p.m.Stop.SSHTarget, "-") {
-		p.fail("ssh_target", "user@host", "%q is an option, not a host", p.m.Stop.SSHTarget)
+		p.Fail("ssh_target", "user@host", "%q is an option, not a host", p.m.Stop.SSHTarget)
 	}
 	if strings.HasPrefix(p.m.Stop.SSHCommand, "-") {
-		p.fail("ssh_command", "poweroff", "%q is an option, not a command", p.m.Stop.SSHCommand)
+		p.Fail("ssh_command", "poweroff", "%q is an option, not a command", p.m.Stop.SSHCommand)
 	}
 	if p.m.Stop.SSHTarget == "" {
 		p.m.Stop.SSHCommand = ""
@@ -42,12 +42,12 @@ func (p *planner) stopPolicy() {
 		if errors.As(err, &syntax) {
 			hint = syntax.HintText()
 		}
-		p.fail("stop_schedule", hint, "%v", err)
+		p.Fail("stop_schedule", hint, "%v", err)
 		return
 	}
 	usesSSH := slices.ContainsFunc(schedule, func(s shutdown.Step) bool { return s.Verb == "ssh" })
 	if usesSSH && p.m.Stop.SSHTarget == "" {
-		p.fail("stop_schedule", "ssh_target=root@guest", "it has the rung ssh, but ssh_target is not set")
+		p.Fail("stop_schedule", "ssh_target=root@guest", "it has the rung ssh, but ssh_target is not set")
 	}
 	p.m.Schedule, p.m.Stop.Schedule = schedule, schedule.String()
 }
@@ -56,25 +56,25 @@ func (p *planner) stopPolicy() {
 // qemu-openrc's shutdown_timeout gives to ACPI, and with ssh where it has a
 // target.
 func (p *planner) schedule() string {
-	if p.set("stop_schedule") {
-		if p.set("shutdown_timeout") {
-			p.warn("shutdown_timeout", "take it out, or stop_schedule", "ignored: stop_schedule is set")
+	if p.Set("stop_schedule") {
+		if p.Set("shutdown_timeout") {
+			p.Warn("shutdown_timeout", "take it out, or stop_schedule", "ignored: stop_schedule is set")
 		}
-		return p.text("stop_schedule")
+		return p.Text("stop_schedule")
 	}
 	text := defaultSchedule
-	if p.set("shutdown_timeout") {
-		seconds := int(p.seconds("shutdown_timeout") / time.Second)
+	if p.Set("shutdown_timeout") {
+		seconds := int(p.Seconds("shutdown_timeout") / time.Second)
 		text = strings.Replace(text, "acpi/60", "acpi/"+strconv.Itoa(seconds), 1)
 	}
-	if p.set("ssh_target") {
+	if p.Set("ssh_target") {
 		text = strings.Replace(text, "quit/", "ssh/20/quit/", 1)
 	}
 	return text
 }
 
 func (p *planner) resend() Resend {
-	switch text := p.text("acpi_resend"); text {
+	switch text := p.Text("acpi_resend"); text {
 	case "once":
 		return Resend{}
 	case "double":
@@ -82,7 +82,7 @@ func (p *planner) resend() Resend {
 	default:
 		seconds, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || seconds == 0 {
-			p.fail("acpi_resend", "10, once or double", "%q is neither a number of seconds nor once nor double", text)
+			p.Fail("acpi_resend", "10, once or double", "%q is neither a number of seconds nor once nor double", text)
 		}
 		return Resend{Every: time.Duration(seconds) * time.Second}
 	}
@@ -91,31 +91,31 @@ func (p *planner) resend() Resend {
 // readiness works out when a start is complete. It comes after networks and
 // console, which it refers to.
 func (p *planner) readiness() {
-	p.m.Readiness.Timeout = p.seconds("ready_timeout")
-	how, argument, _ := strings.Cut(p.text("ready"), ":")
+	p.m.Readiness.Timeout = p.Seconds("ready_timeout")
+	how, argument, _ := strings.Cut(p.Text("ready"), ":")
 	p.m.Readiness.How = how
 	switch how {
 	case "agent":
 		if p.m.Sockets.Agent == "" {
-			p.fail("ready", "agent=yes", "ready=agent needs the agent's channel")
+			p.Fail("ready", "agent=yes", "ready=agent needs the agent's channel")
 		}
 	case "tcp":
 		p.readyTCP(argument)
 	case "console":
 		p.readyConsole(argument)
 	}
-	if p.set("ready_address") && how != "tcp" {
-		p.warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT")
+	if p.Set("ready_address") && how != "tcp" {
+		p.Warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT")
 	}
 }
 
 // readyConsole starts the guest paused: the starter is to hear its first word.
 func (p *planner) readyConsole(pattern string) {
 	if p.m.Sockets.Console == "" {
-		p.fail("ready", "console=yes", "ready=console needs the console's socket")
+		p.Fail("ready", "console=yes", "ready=console needs the console's socket")
 	}
 	if _, err := regexp.Compile(pattern); err != nil {
-		p.fail("ready", "a regular expression as in RE2: console:login:", "%v", err)
+		p.Fail("ready", "a regular expression as in RE2: console:login:", "%v", err)
 	}
 	p.m.Readiness.Pattern = pattern
 	p.add("-S")
@@ -124,10 +124,10 @@ func (p *planner) readyConsole(pattern string) {
 func (p *planner) readyTCP(text string) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		p.fail("ready", "ready=tcp:22", "%q is not a TCP port", text)
+		p.Fail("ready", "ready=tcp:22", "%q is not a TCP port", text)
 		return
 	}
-	host := p.text("ready_address")
+	host := p.Text("ready_address")
 	switch {
 	case host == "":
 		p.m.Readiness.Address = p.forwardTo(int(port))
@@ -137,12 +137,12 @@ func (p *planner) readyTCP(text string) {
 		p.m.Readiness.Address = net.JoinHostPort(host, text)
 	}
 	if p.m.Readiness.Address == "" {
-		p.fail("ready", "ready_address=192.0.2.7", "ready=tcp:%s needs ready_address, the guest's address", text)
+		p.Fail("ready", "ready_address=192.0.2.7", "ready=tcp:%s needs ready_address, the guest's address", text)
 		return
 	}
 	addr, _, err := net.SplitHostPort(p.m.Readiness.Address)
 	if err != nil {
-		p.fail("ready_address", "192.0.2.7, [2001:db8::7]:22", "%v", err)
+		p.Fail("ready_address", "192.0.2.7, [2001:db8::7]:22", "%v", err)
 	}
 	ip := net.ParseIP(addr)
 	throughUser := slices.ContainsFunc(p.m.NICs, func(n NIC) bool { return n.Type == "user" })

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
 )
 
@@ -53,7 +54,7 @@ func without(claims []guest.Claim, name string) []guest.Claim {
 }
 
 func (i *inspection) fail(variable, hint, format string, args ...any) {
-	i.errs = append(i.errs, problem(i.m.conf, variable, hint, format, args...))
+	i.errs = append(i.errs, confd.Problem(i.m.conf, variable, hint, format, args...))
 }
 
 func (i *inspection) program() {

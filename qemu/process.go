@@ -11,21 +11,21 @@ import (
 func (p *planner) process() {
 	p.identityOfProcess()
 	p.m.LogFile = p.m.Layout.LogFile(p.m.Name)
-	if p.set("logfile") {
-		p.m.LogFile = p.text("logfile")
+	if p.Set("logfile") {
+		p.m.LogFile = p.Text("logfile")
 	}
 	theirs := "/run/qemu/" + p.m.Name.Instance + "/qemu.pid"
-	if p.set("pidfile") && p.text("pidfile") != theirs {
-		p.warn("pidfile", "read "+p.m.Layout.PidFile(p.m.Name), "ignored: QEMU's pidfile lies where only root can write")
+	if p.Set("pidfile") && p.Text("pidfile") != theirs {
+		p.Warn("pidfile", "read "+p.m.Layout.PidFile(p.m.Name), "ignored: QEMU's pidfile lies where only root can write")
 	}
-	p.m.Nice = p.signed("nice")
+	p.m.Nice = p.Signed("nice")
 	if p.m.Nice < -20 || p.m.Nice > 19 {
-		p.fail("nice", "", "%d is not between -20 and 19", p.m.Nice)
+		p.Fail("nice", "", "%d is not between -20 and 19", p.m.Nice)
 	}
-	if p.set("oom_score_adj") {
-		score := p.signed("oom_score_adj")
+	if p.Set("oom_score_adj") {
+		score := p.Signed("oom_score_adj")
 		if score < -1000 || score > 1000 {
-			p.fail("oom_score_adj", "", "%d is not between -1000 and 1000", score)
+			p.Fail("oom_score_adj", "", "%d is not between -1000 and 1000", score)
 		}
 		p.m.OOM = &score
 	}
@@ -34,15 +34,15 @@ func (p *planner) process() {
 
 // environment is what the files export, as OpenRC would pass it on, then env.
 func (p *planner) environment() {
-	for _, v := range p.cfg.Values {
+	for _, v := range p.Config.Values {
 		if known, _, _, ok := Vars.Lookup(v.Name); v.Exported && !(ok && known.Secret) {
 			p.m.Env = append(p.m.Env, v.Name+"="+v.Text)
 		}
 	}
-	for _, word := range p.words("env") {
+	for _, word := range p.Words("env") {
 		name, _, ok := strings.Cut(word, "=")
 		if !ok || !isVariable(name) {
-			p.fail("env", `env="NAME=value OTHER='two words'"`, "%q is not NAME=value", word)
+			p.Fail("env", `env="NAME=value OTHER='two words'"`, "%q is not NAME=value", word)
 			continue
 		}
 		p.m.Env = append(p.m.Env, word)
@@ -59,26 +59,26 @@ func isVariable(name string) bool {
 func (p *planner) identityOfProcess() {
 	p.m.UID, p.m.GID = p.host.IDs()
 	if p.m.UID != 0 {
-		if p.set("user") {
-			if uid, _, err := p.host.User(p.text("user")); err != nil || uid != p.m.UID {
-				p.warn("user", "run guestrc as root", "ignored: only root can become another user")
+		if p.Set("user") {
+			if uid, _, err := p.host.User(p.Text("user")); err != nil || uid != p.m.UID {
+				p.Warn("user", "run guestrc as root", "ignored: only root can become another user")
 			}
 		}
 		return
 	}
-	user := p.text("user")
+	user := p.Text("user")
 	uid, gid, err := p.host.User(user)
 	if err != nil {
-		p.fail("user", "create the user (useradd -r "+user+"), or name another with user=", "cannot find user %q: %v", user, err)
+		p.Fail("user", "create the user (useradd -r "+user+"), or name another with user=", "cannot find user %q: %v", user, err)
 		return
 	}
-	if p.set("group") {
-		group := p.text("group")
+	if p.Set("group") {
+		group := p.Text("group")
 		if gid, err = p.host.Group(group); err != nil {
-			p.fail("group", "create the group (groupadd -r "+group+"), or name another with group=", "cannot find group %q: %v", group, err)
+			p.Fail("group", "create the group (groupadd -r "+group+"), or name another with group=", "cannot find group %q: %v", group, err)
 		}
 	} else if gid < 0 {
-		p.fail("user", "name the group too, with group=", "user %q has no entry that says which group is its own", user)
+		p.Fail("user", "name the group too, with group=", "user %q has no entry that says which group is its own", user)
 	}
 	if uid == 0 {
 		return
@@ -99,7 +99,7 @@ func (p *planner) confinement() {
 			p.add("-run-with", "user="+ids)
 		}
 	}
-	switch sandbox := p.text("sandbox"); {
+	switch sandbox := p.Text("sandbox"); {
 	case p.given("sandbox") || sandbox == "off":
 	case sandbox != "on":
 		p.add("-sandbox", sandbox)
@@ -125,19 +125,19 @@ func spawns(arg string) bool {
 func (p *planner) sockets() {
 	in := func(name string) string { return filepath.Join(p.m.Layout.SockDir(p.m.Name), name) }
 	p.m.Sockets = Sockets{QMP: in("qmp"), Monitor: in("monitor")}
-	if p.set("monitor_socket") {
-		p.m.Sockets.Monitor = p.text("monitor_socket")
+	if p.Set("monitor_socket") {
+		p.m.Sockets.Monitor = p.Text("monitor_socket")
 	}
-	if p.yes("agent") && p.ours("agent", "org.qemu.guest_agent.0") {
+	if p.Bool("agent") && p.ours("agent", "org.qemu.guest_agent.0") {
 		p.m.Sockets.Agent = in("agent")
 	}
-	switch console := p.text("console"); {
+	switch console := p.Text("console"); {
 	case strings.HasPrefix(console, "/"):
 		p.m.Sockets.Console = console
 	case console == "yes" && !p.given("serial", "nographic"):
 		p.m.Sockets.Console = in("console")
 	case console != "yes" && console != "no":
-		p.fail("console", "yes, no or the path of a socket", "%q is none of yes, no and an absolute path", console)
+		p.Fail("console", "yes, no or the path of a socket", "%q is none of yes, no and an absolute path", console)
 	}
 }
 
@@ -148,8 +148,8 @@ func (p *planner) ours(variable, words string) bool {
 		if !strings.Contains(arg, words) {
 			continue
 		}
-		if p.set(variable) {
-			p.fail(variable, "take it out of extra_args", "extra_args has %s too", words)
+		if p.Set(variable) {
+			p.Fail(variable, "take it out of extra_args", "extra_args has %s too", words)
 		}
 		return false
 	}
