@@ -21,11 +21,19 @@ var rooms = map[string]room{
 	"guest":    {[]string{"confd", "deps", "pidfile", "shutdown"}, "it knows no kind and no init system"},
 	"qemu":     {[]string{"confd", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
-	"initd":    {nil, "an init system's side knows no kind"},
-	"units":    {nil, "an init system's side knows no kind"},
+	"lxc":      {[]string{"bridge", "cgroup", "confd", "guest", "pid1", "pidfile", "shutdown", "lxc/..."}, "a kind knows no init system"},
 
-	"cmd/guestrc": {[]string{"confd", "guest", "pidfile", "shutdown", "qemu", "initd", "units"}, "it puts the house together"},
-	"docs/man":    {[]string{"confd", "qemu"}, "it writes the tables of variables into a man page"},
+	"lxc/confile": {nil, "a file format knows nothing of guests"},
+	"lxc/command": {[]string{"pidfile"}, "a protocol knows nothing of guests"},
+	"pid1":        {[]string{"pidfile"}, "an init is the same in every sort of container"},
+	"cgroup":      {[]string{"pidfile"}, "it knows processes, not what they are for"},
+	"bridge":      {nil, "it knows links, not what is plugged into them"},
+
+	"initd": {nil, "an init system's side knows no kind"},
+	"units": {nil, "an init system's side knows no kind"},
+
+	"cmd/guestrc": {[]string{"confd", "guest", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "units"}, "it puts the house together"},
+	"docs/man":    {[]string{"confd", "qemu", "lxc"}, "it writes the tables of variables into a man page"},
 }
 
 func TestRoomsKnowOnlyTheirOwn(t *testing.T) {
