@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// SameNet reports whether the process shares our network namespace.
+func SameNet(pid int) (bool, error) {
+	ns, err := netOf(pid)
+	if err != nil {
+		return false, err
+	}
+	defer ns.Close()
+	return same(ns)
+}
+
+// netOf opens the network namespace of a process, which lives on while it is
+// open.
+func netOf(pid int) (*os.File, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return nil, fmt.Errorf("cannot look at the network of process %d: %w", pid, err)
+	}
+	return f, nil
+}
+
+func same(ns *os.File) (bool, error) {
+	theirs, err := ns.Stat()
+	if err != nil {
+		return false, err
+	}
+	ours, err := os.Stat("/proc/self/ns/net")
+	if err != nil {
+		return false, fmt.Errorf("cannot look at our own network: %w", err)
+	}
+	return os.SameFile(theirs, ours), nil
+}
+
+// Peers returns our links whose other end is in the network namespace of the
+// process; none when that is ours. The caller holds the process by its pidfd
+// and looks afterwards whether it has ended.
+//
+// A namespace gets its number in ours (RTM_GETNSID) when a link to it is first
+// told of: net/core/rtnetlink.c, rtnl_fill_link_netnsid. So links are listed
+// first, and a namespace without a number then has no end of theirs.
+func Peers(pid int) ([]Link, error) {
+	ns, err := netOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	if ours, err := same(ns); ours || err != nil {
+		return nil, err
+	}
+	all, err := list()
+	if err != nil {
+		return nil, err
+	}
+	id, err := netlink.GetNetNsIdByFd(int(ns.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("cannot identify the network of process %d: %w", pid, err)
+	}
+	if id < 0 {
+		return nil, nil
+	}
+	names := map[int]string{}
+	for _, l := range all {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	var peers []Link
+	for _, l := range all {
+		if a := l.Attrs(); a.NetNsID == id && l.Type() == "veth" {
+			peers = append(peers, Link{a.Name, a.Index, l.Type(), names[a.MasterIndex]})
+		}
+	}
+	return peers, nil
+}
+
+// dumps bounds how often links are listed anew because they changed meanwhile.
+const dumps = 5
+
+func list() (all []netlink.Link, err error) {
+	for range dumps {
+		all, err = netlink.LinkList()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) && !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list network interfaces: %w", err)
+	}
+	return all, nil
+}
