@@ -35,14 +35,19 @@ install: bin/guestrc
 	$(INSTALL) -m 755 bin/guestrc $(DESTDIR)$(BINDIR)/guestrc
 	sed 's|/usr/bin/guestrc|$(BINDIR)/guestrc|g' initd/guestrc > $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc
 	chmod 755 $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc
-	sed 's|/usr/bin/guestrc|$(BINDIR)/guestrc|g' units/guestrc-qemu@.service > $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service
+	for kind in lxc qemu; do \
+		sed 's|/usr/bin/guestrc|$(BINDIR)/guestrc|g' units/guestrc-$$kind@.service > $(DESTDIR)$(UNITDIR)/guestrc-$$kind@.service && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/guestrc-$$kind@.service || exit 1; \
+	done
 	$(INSTALL) -d $(DESTDIR)$(GENERATORDIR)
 	ln -sf $(BINDIR)/guestrc $(DESTDIR)$(GENERATORDIR)/guestrc-generator
-	[ -e $(DESTDIR)$(SYSCONFDIR)/conf.d/qemu ] || { bin/guestrc vars qemu --sample > $(DESTDIR)$(SYSCONFDIR)/conf.d/qemu && chmod 644 $(DESTDIR)$(SYSCONFDIR)/conf.d/qemu; }
+	for kind in lxc qemu; do \
+		[ -e $(DESTDIR)$(SYSCONFDIR)/conf.d/$$kind ] || { bin/guestrc vars $$kind --sample > $(DESTDIR)$(SYSCONFDIR)/conf.d/$$kind && \
+		chmod 644 $(DESTDIR)$(SYSCONFDIR)/conf.d/$$kind; } || exit 1; \
+	done
 	$(INSTALL) -m 644 docs/man/guestrc.8 $(DESTDIR)$(MANDIR)/man8/
 	$(INSTALL) -m 644 docs/man/guestrc.conf.5 $(DESTDIR)$(MANDIR)/man5/
-	$(INSTALL) -m 644 docs/from-qemu-openrc.md $(DESTDIR)$(DOCDIR)/
+	$(INSTALL) -m 644 docs/from-qemu-openrc.md docs/from-gentoo-lxc.md $(DESTDIR)$(DOCDIR)/
 	$(INSTALL) -m 644 docs/examples/* $(DESTDIR)$(DOCDIR)/examples/
 	bin/guestrc completion bash > $(DESTDIR)$(BASHDIR)/guestrc
 	bin/guestrc completion zsh > $(DESTDIR)$(ZSHDIR)/_guestrc
@@ -51,7 +56,7 @@ install: bin/guestrc
 
 # Leaves conf.d and what guests keep alone.
 uninstall:
-	rm -f $(DESTDIR)$(GENERATORDIR)/guestrc-generator $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service \
+	rm -f $(DESTDIR)$(GENERATORDIR)/guestrc-generator $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service $(DESTDIR)$(UNITDIR)/guestrc-lxc@.service \
 		$(DESTDIR)$(MANDIR)/man8/guestrc.8 $(DESTDIR)$(MANDIR)/man5/guestrc.conf.5 \
 		$(DESTDIR)$(BASHDIR)/guestrc $(DESTDIR)$(ZSHDIR)/_guestrc $(DESTDIR)$(FISHDIR)/guestrc.fish
 	rm -rf $(DESTDIR)$(DOCDIR)

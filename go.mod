@@ -6,6 +6,7 @@ go 1.26.0
 require (
 	github.com/coreos/go-systemd/v22 v22.7.0 // sd_notify under systemd
 	github.com/spf13/pflag v1.0.10 // GNU flags
+	github.com/vishvananda/netlink v1.3.1 // bridges, and the host's end of a container's veth
 	golang.org/x/sys v0.49.0 // pidfd, file handles, flock, tun ioctls
 	golang.org/x/term v0.47.0 // is the output a terminal, and how wide
 	mvdan.cc/sh/v3 v3.14.1 // conf.d: shell syntax and expansion, never execution
@@ -18,3 +19,5 @@ require (
 )
 
 require golang.org/x/tools v0.38.0 // indirect; txtar, for testscript
+
+require github.com/vishvananda/netns v0.0.5 // indirect; part of netlink

@@ -88,7 +88,7 @@ func run(ctx context.Context, runs, guests int) error {
 		return err
 	}
 	b := &bench{ctx: ctx, runs: runs, guests: guests, dir: dir, tmp: tmp}
-	for _, measure := range []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc} {
+	for _, measure := range []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.containers} {
 		if err := measure(); err != nil {
 			return err
 		}

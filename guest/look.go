@@ -131,8 +131,12 @@ func nothingRuns(dir *os.File, s State) bool {
 
 func (st *Status) running(ctx context.Context, s State, i Instance, proc *pidfile.Process, deep bool) {
 	st.State, st.Code, st.PID, st.Schedule = Running, StateRunning, proc.Pid(), i.Plan().Stop
-	if s.Phase != PhaseRunning {
+	switch s.Phase {
+	case PhaseRunning:
+	case PhaseStarting:
 		st.State, st.Message = Starting, "its start is under way, or was interrupted"
+	default:
+		st.Message = "it was started by other means"
 	}
 	if deep {
 		c := i.Inspect(ctx, proc)

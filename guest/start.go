@@ -147,7 +147,11 @@ func (h *House) adopt(ctx context.Context, g *handle, i Instance, proc *pidfile.
 	if g.state.Phase == PhaseRunning && g.state.Process != nil && g.state.Process.Pid == proc.Pid() {
 		return false, nil
 	}
-	p.Say(fmt.Sprintf("%s runs (pid %d), but its start was never completed; completing it", g.name, proc.Pid()))
+	why := "but its start was never completed; completing it"
+	if g.state.Phase != PhaseRunning && g.state.Phase != PhaseStarting {
+		why = "started by other means; taking it over"
+	}
+	p.Say(fmt.Sprintf("%s runs (pid %d), %s", g.name, proc.Pid(), why))
 	if err := i.Settle(ctx, proc); err != nil {
 		return false, withStatus(StatusFailed, "cannot complete the start of "+g.name.String(), err)
 	}

@@ -12,6 +12,13 @@ type ExitStatus struct {
 	Code   int         `json:"code"`             // of exit(2); 0 when a signal ended it
 	Signal unix.Signal `json:"signal,omitempty"` // that ended it; 0 when it exited
 	Core   bool        `json:"core,omitempty"`   // it dumped core
+
+	// Late says that it was asked for after the process was reaped. Of the first
+	// process of a pid namespace the kernel then hides that it called reboot(2),
+	// or had it called: status 0 or SIGKILL stand for SIGINT and SIGHUP
+	// (kernel/pid_namespace.c sets signal->group_exit_code, fs/pidfs.c keeps
+	// task->exit_code).
+	Late bool `json:"-"`
 }
 
 // String gives "exit status 3", "killed by SIGSEGV" or "killed by SIGSEGV (core
@@ -37,16 +44,16 @@ func (p *Process) Exit() (ExitStatus, bool) {
 	if !p.Ended() {
 		return ExitStatus{}, false
 	}
-	if ws, ok := p.reapedStatus(); ok {
-		return exitStatus(ws), true
-	}
 	if ws, ok := p.zombieStatus(); ok {
 		return exitStatus(ws), true
 	}
-	if ws, ok := p.reapedStatus(); ok { // it was reaped between the two
-		return exitStatus(ws), true
+	ws, ok := p.reapedStatus()
+	if !ok {
+		return ExitStatus{}, false
 	}
-	return ExitStatus{}, false
+	s := exitStatus(ws)
+	s.Late = true
+	return s, true
 }
 
 // reapedStatus asks the pidfd, which knows from the moment of reaping on.

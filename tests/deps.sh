@@ -18,6 +18,9 @@ gcc gcc
 /lib/systemd/systemd systemd
 systemd-nspawn systemd-container
 ip iproute2
+lxc-attach lxc
+lxc-start lxc
+mkfs.ext4 e2fsprogs
 mandoc mandoc
 mount mount
 nsenter util-linux

@@ -36,7 +36,7 @@ func help(_ context.Context, e *env, args []string) error {
 }
 
 func (e *env) helpAll() {
-	fmt.Fprint(e.stdout, `guestrc runs QEMU guests as services of OpenRC and systemd.
+	fmt.Fprint(e.stdout, `guestrc runs QEMU guests and LXC containers as services of OpenRC and systemd.
 
 usage: guestrc [--root DIR] VERB [FLAGS] [KIND.NAME...]
 
@@ -45,12 +45,14 @@ usage: guestrc [--root DIR] VERB [FLAGS] [KIND.NAME...]
 		fmt.Fprintf(e.stdout, "  %-11s %s\n", v.name, v.short)
 	}
 	fmt.Fprint(e.stdout, `
-A guest is KIND.NAME; /etc/conf.d/KIND.NAME describes it. For example:
+A guest is KIND.NAME; /etc/conf.d/KIND.NAME describes it, and a container LXC's
+own configuration file. For example:
 
   echo 'disk0_file="/srv/db.qcow2"' > /etc/conf.d/qemu.db
   guestrc plan qemu.db                # what would run
   ln -s guestrc /etc/init.d/qemu.db   # OpenRC: rc-service qemu.db start
   systemctl start guestrc-qemu@db     # systemd
+  guestrc exec lxc.web -- apk update  # inside /var/lib/lxc/web
 
 guestrc help VERB, man 8 guestrc and man 5 guestrc.conf say more.
 `)

@@ -107,12 +107,30 @@ func restart(ctx context.Context, e *env, args []string) error {
 }
 
 func reset(ctx context.Context, e *env, args []string) error {
+	return e.act(ctx, args, "Resetting", "was reset", (*guest.House).Reset)
+}
+
+func reboot(ctx context.Context, e *env, args []string) error {
+	return e.act(ctx, args, "Rebooting", "went down and comes up again", (*guest.House).Reboot)
+}
+
+func freeze(ctx context.Context, e *env, args []string) error {
+	return e.act(ctx, args, "Freezing", "is frozen", (*guest.House).Freeze)
+}
+
+func thaw(ctx context.Context, e *env, args []string) error {
+	return e.act(ctx, args, "Thawing", "goes on", (*guest.House).Thaw)
+}
+
+// act does something to running guests and says that it was done.
+func (e *env) act(ctx context.Context, args []string, doing, done string, do func(*guest.House, context.Context, guest.Name, guest.Progress) error) error {
 	return e.each(ctx, args, func(n guest.Name) error {
-		p := e.progress(n, "Resetting")
-		if err := e.house.Reset(ctx, n, p); err != nil {
+		p := e.progress(n, doing)
+		if err := do(e.house, ctx, n, p); err != nil {
+			p.clear()
 			return err
 		}
-		p.done(fmt.Sprintf("%s was reset", n))
+		p.done(fmt.Sprintf("%s %s", n, done))
 		return nil
 	})
 }

@@ -99,14 +99,10 @@ func TestManPageHasTheVerbs(t *testing.T) {
 
 // plainArgs is what mdoc(7) makes of a tag's arguments, without blanks.
 func plainArgs(args string) string {
-	optional := strings.HasPrefix(args, "Op ")
-	for _, macro := range []string{"Op ", "Ar ", "Cm ", " "} {
-		args = strings.ReplaceAll(args, macro, "")
+	if before, last, ok := strings.Cut(args, "Op "); ok { // up to the end of the line
+		args = before + "Oo " + last + " Oc"
 	}
-	if optional {
-		return "[" + args + "]"
-	}
-	return args
+	return strings.NewReplacer("Oo ", "[", " Oc", "]", "Fl ", "-", "Ar ", "", "Cm ", "", " ", "").Replace(args)
 }
 
 func TestManPageHasTheExitStatuses(t *testing.T) {
@@ -148,7 +144,7 @@ func TestManPageHasTheExitStatuses(t *testing.T) {
 // ${NAME:-default} in the init script.
 func TestManPageHasTheEnvironment(t *testing.T) {
 	var code []string
-	for _, dir := range []string{".", "../../units", "../../guest", "../../qemu"} {
+	for _, dir := range []string{".", "../../units", "../../guest", "../../qemu", "../../lxc"} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no files in %s: %v", dir, err)
@@ -198,6 +194,9 @@ func TestManPageHasTheFiles(t *testing.T) {
 	name := reflect.ValueOf(guest.Name{Kind: "KIND", Instance: "NAME"})
 	for i := range layout.NumMethod() {
 		method := layout.Method(i)
+		if method.Type().IsVariadic() {
+			continue // At: any path
+		}
 		args := []reflect.Value{name}[:method.Type().NumIn()]
 		switch path := method.Call(args)[0].Interface().(type) {
 		case string:
@@ -217,32 +216,47 @@ func TestManPageHasTheFiles(t *testing.T) {
 // TestManPageHasTheRungs asks for a rung that does not exist; the hint lists
 // those that do.
 func TestManPageHasTheRungs(t *testing.T) {
-	root := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "etc/conf.d"), 0o755); err != nil {
-		t.Fatal(err)
+	common, kinds, _ := strings.Cut(strings.Join(manSection(t, "THE STOP SCHEDULE"), "\n"), "\n.Ss Rungs of QEMU guests\n")
+	machines, containers, ok := strings.Cut(kinds, "\n.Ss Rungs of containers\n")
+	if !ok {
+		t.Fatal("the rungs of each kind are not where this test expects them")
 	}
-	if err := os.WriteFile(filepath.Join(root, "etc/conf.d/qemu.x"), []byte("stop_schedule=nonsense/1\n"), 0o644); err != nil {
-		t.Fatal(err)
+	for kind, own := range map[string]string{"qemu": machines, "lxc": containers} {
+		var page []string
+		for _, name := range items(strings.Split(common+"\n"+own, "\n"), "Cm") {
+			if name != "..." && strings.ToUpper(name) != name { // signals
+				page = append(page, name)
+			}
+		}
+		sameSet(t, "rungs of "+kind, rungsOf(t, kind), page)
+	}
+}
+
+func rungsOf(t *testing.T, kind string) []string {
+	t.Helper()
+	root := t.TempDir()
+	for path, text := range map[string]string{"etc/conf.d/" + kind + ".x": "stop_schedule=nonsense/1\n", "var/lib/lxc/x/config": "lxc.uts.name = x\n"} {
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var out bytes.Buffer
 	e := newEnv("guestrc", nil, &out, &out, func(string) string { return "" })
-	e.out.fail(e.run(t.Context(), []string{"--root", root, "plan", "qemu.x"}))
+	e.out.fail(e.run(t.Context(), []string{"--root", root, "plan", kind + ".x"}))
 	_, known, ok := strings.Cut(out.String(), "hint: one of ")
 	if !ok {
 		t.Fatalf("no hint lists the rungs:\n%s", out.String())
 	}
 	known, _, _ = strings.Cut(known, "\n")
-	var code []string
+	var rungs []string
 	for name := range strings.SplitSeq(known, ", ") {
 		if !strings.Contains(name, "signal") {
-			code = append(code, name)
+			rungs = append(rungs, name)
 		}
 	}
-	var page []string
-	for _, name := range items(manSection(t, "THE STOP SCHEDULE"), "Cm") {
-		if name != "..." && strings.ToUpper(name) != name { // signals
-			page = append(page, name)
-		}
-	}
-	sameSet(t, "rungs", code, page)
+	return rungs
 }

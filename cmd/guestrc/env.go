@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/lxc"
 	"github.com/guestrc/guestrc/qemu"
 	"github.com/guestrc/guestrc/units"
 )
@@ -130,6 +131,9 @@ func (e *env) runScript(ctx context.Context, name guest.Name, args []string) err
 		if v == nil || !v.guests {
 			return usage(fmt.Sprintf("cannot run %s %q: there is no such action", name, action), hint)
 		}
+		if v.rest {
+			return e.runWith(ctx, v, append([]string{name.String()}, args[1:]...))
+		}
 		v.max = 1 // this guest, and no others
 		return e.runWith(ctx, v, append(args[1:], name.String()))
 	}
@@ -150,7 +154,7 @@ func (e *env) tryRestart(ctx context.Context, name guest.Name) error {
 }
 
 // kinds are the sorts of guests that this program knows.
-func kinds() []guest.Kind { return []guest.Kind{qemu.Kind{}} }
+func kinds() []guest.Kind { return []guest.Kind{lxc.Kind{}, qemu.Kind{}} }
 
 func isKind(name string) bool { return kindNamed(name) != nil }
 

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
 	"os/signal"
@@ -27,6 +28,9 @@ func main() {
 	e := newEnv(os.Args[0], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	err := e.run(ctx, os.Args[1:])
 	stop()
+	if next := (become{}); errors.As(err, &next) {
+		err = next.exec(os.Environ())
+	}
 	e.out.fail(err)
 	os.Exit(guest.ExitStatus(err))
 }

@@ -59,6 +59,9 @@ func describe(st guest.Status) string {
 		if !st.StartedAt.IsZero() {
 			fmt.Fprintf(&b, ", since %s", st.StartedAt.Local().Format("2006-01-02 15:04:05"))
 		}
+		if st.Condition != nil && st.Condition.Init != "" {
+			fmt.Fprintf(&b, ", init %s", st.Condition.Init)
+		}
 		b.WriteString(")")
 	}
 	if c := st.Condition; c != nil && c.State != "running" {
@@ -93,7 +96,10 @@ func list(ctx context.Context, e *env, _ []string) error {
 	for _, st := range all {
 		pid, since := "-", "-"
 		if st.PID != 0 {
-			pid, since = fmt.Sprint(st.PID), st.StartedAt.Local().Format("2006-01-02 15:04")
+			pid = fmt.Sprint(st.PID)
+		}
+		if st.PID != 0 && !st.StartedAt.IsZero() {
+			since = st.StartedAt.Local().Format("2006-01-02 15:04")
 		}
 		note := st.Message
 		if note == "" && st.Condition != nil && st.Condition.State != "running" {

@@ -18,6 +18,7 @@ type verb struct {
 	min    int // operands; max < 0: any number
 	max    int
 	guests bool // operands are guests: for completion
+	rest   bool // what follows the first operand is not ours: a command
 }
 
 type flag struct {
@@ -33,6 +34,7 @@ var (
 
 // declare adds the verb's flags, and --root, which every verb takes.
 func (v *verb) declare(fs *pflag.FlagSet) {
+	fs.SetInterspersed(!v.rest)
 	for _, f := range append(v.flags, rootFlag) {
 		if f.value == "" {
 			fs.BoolP(f.name, f.short, false, f.help)
@@ -55,11 +57,32 @@ func verbs() []verb {
 			long:  "The rungs and their times are the guest's stop_schedule. A guest that is not\nrunning is success."},
 		{name: "restart", args: oneOrMore, run: restart, min: 1, max: any, guests: true,
 			short: "stop, then start"},
+		{name: "reboot", args: oneOrMore, run: reboot, min: 1, max: any, guests: true,
+			short: "have containers shut down and come up again, by their own init",
+			long:  "Other than restart, it leaves LXC's monitor and what conf.d said at the start\nas they are."},
 		{name: "reset", args: oneOrMore, run: reset, min: 1, max: any, guests: true,
 			short: "press the reset button of running guests"},
 		{name: "kill", args: oneOrMore, run: kill, min: 1, max: any, guests: true,
 			short: "end guests at once, without asking them",
 			long:  "Works while a stop is under way."},
+		{name: "freeze", args: oneOrMore, run: freeze, min: 1, max: any, guests: true,
+			short: "stop running guests in mid-air",
+			long:  "A stop thaws a frozen guest first."},
+		{name: "thaw", args: oneOrMore, run: thaw, min: 1, max: any, guests: true,
+			short: "let frozen guests go on"},
+		{name: "exec", args: "KIND.NAME [--] [COMMAND...]", run: execInside, min: 1, max: any, guests: true, rest: true,
+			flags: []flag{{name: "force", help: "run it even where a shutdown inside could reach the host"}},
+			short: "run a command in a container, or a shell",
+			long:  "With a terminal where there is one, and in a pipeline without. The exit status\nis the command's."},
+		{name: "console", args: "KIND.NAME", run: console, min: 1, max: 1, guests: true,
+			short: "connect the terminal with a container's console",
+			long:  "Ctrl-a q leaves it."},
+		{name: "migrate", args: oneOrMore, run: migrate, min: 1, max: any, guests: true,
+			flags: []flag{
+				{name: "diff", help: "show what would change (the default)"},
+				{name: "write", help: "rewrite the files; the old ones are kept as FILE.backup"}},
+			short: "rewrite LXC 2's keys in containers' configuration to those of today",
+			long:  "Files that the configuration includes are rewritten too."},
 		{name: "status", args: oneOrMore, run: status, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
 			short: "tell how guests are",
 			long:  "The exit status is LSB's: 0 running, 1 crashed, 2 dead with something left\nalive, 3 stopped, 4 unknown; of several guests, the highest."},

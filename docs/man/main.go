@@ -1,6 +1,6 @@
-// Command man writes the variables of qemu guests into guestrc.conf(5), between
-// two marker comments, so that the page says what the table says. It touches
-// nothing else of the page.
+// Command man writes the variables of every kind of guest into guestrc.conf(5),
+// those of each between two marker comments, so that the page says what the
+// tables say. It touches nothing else of the page.
 //
 //	go generate ./docs/man
 package main
@@ -13,8 +13,16 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/lxc"
 	"github.com/guestrc/guestrc/qemu"
 )
+
+// kinds are the tables that the page shows.
+var kinds = []struct {
+	name string
+	vars confd.Table
+}{{"qemu", qemu.Vars}, {"lxc", lxc.Vars}}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -31,7 +39,7 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the page: %w", err)
 	}
-	page, err = insert(page, variables(qemu.Vars))
+	page, err = update(page)
 	if err != nil {
 		return fmt.Errorf("cannot change %s: %w", args[0], err)
 	}
@@ -41,21 +49,32 @@ func run(args []string) error {
 	return nil
 }
 
-// The comments that the generated part lies between.
-const (
-	begin = ".\\\" What follows is written by \"go generate ./docs/man\".\n"
-	end   = ".\\\" What precedes is written by \"go generate ./docs/man\".\n"
-)
+// update replaces the part of every kind.
+func update(page []byte) (_ []byte, err error) {
+	for _, k := range kinds {
+		if page, err = insert(page, k.name, variables(k.vars)); err != nil {
+			return nil, err
+		}
+	}
+	return page, nil
+}
 
-// insert replaces what lies between the markers of page.
-func insert(page, text []byte) ([]byte, error) {
-	before, rest, ok := bytes.Cut(page, []byte(begin))
+// markers are the comments that the part of a kind lies between.
+func markers(kind string) (begin, end []byte) {
+	const by = " is written by \"go generate ./docs/man\": variables of "
+	return []byte(".\\\" What follows" + by + kind + ".\n"), []byte(".\\\" What precedes" + by + kind + ".\n")
+}
+
+// insert replaces what lies between the markers of kind.
+func insert(page []byte, kind string, text []byte) ([]byte, error) {
+	begin, end := markers(kind)
+	before, rest, ok := bytes.Cut(page, begin)
 	if !ok {
-		return nil, errors.New("it has no line that begins the generated part")
+		return nil, fmt.Errorf("it has no line that begins the generated part of %s", kind)
 	}
-	_, after, ok := bytes.Cut(rest, []byte(end))
+	_, after, ok := bytes.Cut(rest, end)
 	if !ok {
-		return nil, errors.New("it has no line that ends the generated part")
+		return nil, fmt.Errorf("it has no line that ends the generated part of %s", kind)
 	}
-	return bytes.Join([][]byte{before, []byte(begin), text, []byte(end), after}, nil), nil
+	return bytes.Join([][]byte{before, begin, text, end, after}, nil), nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/lxc"
 	"github.com/guestrc/guestrc/qemu"
 	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/need"
@@ -23,7 +24,7 @@ func TestPageListsTheVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := insert(page, variables(qemu.Vars))
+	want, err := update(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +48,11 @@ func TestPageExplainsTheTypes(t *testing.T) {
 		}
 	}
 	used := map[string]bool{}
-	for _, v := range qemu.Vars {
-		if v.Type != confd.Enum {
-			used[string(v.Type)] = true
+	for _, k := range kinds {
+		for _, v := range k.vars {
+			if v.Type != confd.Enum {
+				used[string(v.Type)] = true
+			}
 		}
 	}
 	if diff := cmp.Diff(used, explained); diff != "" {
@@ -57,24 +60,37 @@ func TestPageExplainsTheTypes(t *testing.T) {
 	}
 }
 
-// TestExamplesAreUnderstood reads every conf.d example of the page.
+// TestExamplesAreUnderstood reads every conf.d example of the page. Those of
+// containers come last.
 func TestExamplesAreUnderstood(t *testing.T) {
 	page, err := os.ReadFile("guestrc.conf.5")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := strings.Split(string(page), ".Bd -literal -offset indent\n")[1:]
-	if len(blocks) < 3 {
-		t.Fatalf("only %d examples found", len(blocks))
+	machines, containers, ok := strings.Cut(string(page), "\n.Ss Containers\n")
+	if !ok {
+		t.Fatal("the examples of containers are not where this test expects them")
+	}
+	understood(t, machines, qemu.Vars, 4)
+	understood(t, containers, lxc.Vars, 2)
+}
+
+// understood wants at least so many examples in text, and none that table would
+// complain about.
+func understood(t *testing.T, text string, table confd.Table, want int) {
+	t.Helper()
+	blocks := strings.Split(text, ".Bd -literal -offset indent\n")[1:]
+	if len(blocks) < want {
+		t.Fatalf("only %d examples found, want %d", len(blocks), want)
 	}
 	for _, block := range blocks {
-		text, _, _ := strings.Cut(block, ".Ed\n")
+		text, _, _ := strings.Cut(block, ".Ed")
 		cfg, err := confd.Parse("example", []byte(text), map[string]string{"VM_NAME": "db"})
 		if err != nil {
 			t.Errorf("%v, in\n%s", err, text)
 			continue
 		}
-		warnings, err := qemu.Vars.Check(cfg)
+		warnings, err := table.Check(cfg)
 		if err != nil || len(warnings) > 0 {
 			t.Errorf("%v %v, in\n%s", err, warnings, text)
 		}

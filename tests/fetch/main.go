@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/tests/lab"
+	"github.com/guestrc/guestrc/tests/rootfs"
 	"github.com/guestrc/guestrc/tests/store"
 	"github.com/guestrc/guestrc/tests/tinyguest"
 )
@@ -43,6 +44,7 @@ func fetch(ctx context.Context) error {
 	_, errAgent := tinyguest.Agent(ctx)
 	_, errServer := tinyguest.Server(ctx)
 	_, errOpenRC := lab.FetchOpenRC(ctx)
-	fmt.Printf("fetch: guest agent, SSH server and OpenRC, unpacked below %s\n", dir)
-	return errors.Join(err, errAgent, errServer, errOpenRC)
+	errRoots := rootfs.Fetch(ctx)
+	fmt.Printf("fetch: guest agent, SSH server, OpenRC and containers' roots, unpacked below %s\n", dir)
+	return errors.Join(err, errAgent, errServer, errOpenRC, errRoots)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/need"
+	"github.com/guestrc/guestrc/tests/rootfs"
 	"github.com/guestrc/guestrc/tests/tinyguest"
 )
 
@@ -77,6 +78,65 @@ func TestExampleOfAVirtualisationHost(t *testing.T) {
 	}
 	if links, _ := exec.CommandContext(t.Context(), "ip", "-o", "link").Output(); strings.Contains(string(links), "qweb-0") {
 		t.Errorf("the tap is left: %s", links)
+	}
+}
+
+// docs/examples/lxc.web and lxc.web.config, with a root of the test's and its
+// name in place of theirs.
+func TestExampleOfAContainer(t *testing.T) {
+	need.Programs(t, "ip", "bridge", "unshare")
+	if !lab.NetNS(t) {
+		return
+	}
+	w := newWorld(t)
+	c := rootfs.Make(t, rootfs.Busybox)
+	www := filepath.Join(w.root, "www")
+	if err := os.Mkdir(www, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(www, "index"), []byte("hello\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	scaled := func(file string) string {
+		text, err := os.ReadFile("../../docs/examples/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.NewReplacer(
+			"/var/lib/lxc/web/rootfs", c.Rootfs,
+			"lxc.uts.name = web", "lxc.uts.name = "+c.Name,
+			"/srv/www ", www+" ",
+		).Replace(string(text))
+	}
+	if err := os.WriteFile(c.Config, []byte(scaled("lxc.web.config")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "sh", "-c",
+		"ip link add br0 type bridge && ip link set br0 up").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	name := w.conf("lxc."+c.Name, scaled("lxc.web"), "lxcpath="+c.LXCPath)
+	// LXC looks for the bridge in a sysfs, which shows the network namespace that
+	// it was mounted in.
+	const ownSysfs = `mount -t sysfs sysfs /mnt; mount --bind /mnt/class /sys/class; mount --bind /mnt/devices /sys/devices; umount /mnt; exec "$@"`
+	if out, err := command(t, "unshare", "--mount", "sh", "-euc", ownSysfs, "sh", program, "--root", w.root, "start", name).CombinedOutput(); err != nil {
+		t.Fatalf("start: %v\n%s\n%s", err, out, c.Console())
+	}
+	links, err := exec.CommandContext(t.Context(), "bridge", "link").Output()
+	if err != nil || !strings.Contains(string(links), "master br0") {
+		t.Errorf("bridge link: %v\n%s", err, links)
+	}
+	inside := w.must("exec", name, "--", "/bin/busybox", "sh", "-c", "/bin/busybox ip addr show eth0; /bin/busybox cat /srv/www/index; /bin/busybox hostname").out
+	for _, want := range []string{"00:16:3e:12:34:56", "192.0.2.7/24", "hello\n", c.Name + "\n"} {
+		if !strings.Contains(inside, want) {
+			t.Errorf("not seen inside: %q\n%s", want, inside)
+		}
+	}
+	if r := w.must("stop", name); !strings.Contains(r.last(), "by halt") {
+		t.Errorf("stop: %s", r)
+	}
+	if links, _ := exec.CommandContext(t.Context(), "bridge", "link").Output(); strings.Contains(string(links), "br0") {
+		t.Errorf("a link is left: %s", links)
 	}
 }
 

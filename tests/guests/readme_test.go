@@ -2,6 +2,7 @@ package guests
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -29,8 +30,28 @@ func TestReadmeExamples(t *testing.T) {
 			}
 		}
 	}
-	for _, schedule := range regexp.MustCompile(`stop_schedule="([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
-		name := w.conf("qemu.s", "user=nobody", "enable_kvm=no", "stop_schedule="+schedule[1])
-		w.must("plan", name)
+	schedules := regexp.MustCompile(`(?m)stop_schedule="([^"]*)" +# (\w+)$`).FindAllStringSubmatch(string(text), -1)
+	if len(schedules) != 2 {
+		t.Fatalf("%d schedules, want one for each kind", len(schedules))
+	}
+	w.lxc("s", "lxc.uts.name = s")
+	own := map[string][]string{"qemu": {"user=nobody", "enable_kvm=no"}, "lxc": nil}
+	for _, s := range schedules {
+		name := w.conf(s[2]+".s", append(own[s[2]], "stop_schedule="+s[1])...)
+		if r := w.must("plan", name); !strings.Contains(r.out, "# stop: "+s[1]+"\n") {
+			t.Errorf("the plan of %s has another schedule: %s", name, r)
+		}
+	}
+}
+
+// lxc writes LXC's configuration of a container.
+func (w *world) lxc(name string, lines ...string) {
+	w.t.Helper()
+	dir := filepath.Join(w.root, "var/lib/lxc", name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		w.t.Fatal(err)
 	}
 }

@@ -20,7 +20,9 @@ func TestInstallHonoursItsVariables(t *testing.T) {
 	for path, text := range map[string]string{
 		"opt/etc/init.d/guestrc":                    "guestrc=${GUESTRC:-/opt/g/bin/guestrc}",
 		"opt/units/guestrc-qemu@.service":           "ExecStart=/opt/g/bin/guestrc start qemu.%i",
+		"opt/units/guestrc-lxc@.service":            "ExecStop=/opt/g/bin/guestrc stop lxc.%i",
 		"opt/etc/conf.d/qemu":                       "#memory=",
+		"opt/etc/conf.d/lxc":                        "#CONFIGFILE=",
 		"opt/man/man8/guestrc.8":                    ".Dt GUESTRC 8",
 		"opt/man/man5/guestrc.conf.5":               ".Dt GUESTRC.CONF 5",
 		"opt/g/share/doc/guestrc/examples/qemu.web": "kernel=",

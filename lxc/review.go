@@ -1,0 +1,149 @@
+package lxc
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/guestrc/guestrc/cgroup"
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/lxc/confile"
+)
+
+// review finds what is risky, or without effect, in LXC's configuration. All
+// of it may be meant, so that none stands in the way of a start.
+func (c *Container) review() []*confd.Error {
+	r := reviewer{c: c}
+	r.names()
+	r.capabilities()
+	r.sharing()
+	r.hostMounts()
+	r.limits()
+	for _, e := range c.file.Unknown() {
+		hint := ""
+		if near, ok := confile.Nearest(e.Key); ok {
+			hint = "did you mean " + near + "?"
+		}
+		r.warn(e.Pos, hint, "unknown key %q: LXC may refuse to start the container", e.Written)
+	}
+	return r.found
+}
+
+type reviewer struct {
+	c     *Container
+	found []*confd.Error
+}
+
+func (r *reviewer) warn(at confile.Pos, hint, format string, args ...any) {
+	r.found = append(r.found, problem(at, hint, format, args...))
+}
+
+// names: LXC knows the container by the guest's name, whatever it calls itself.
+func (r *reviewer) names() {
+	e, ok := r.c.file.Get("lxc.uts.name")
+	if ok && e.Value != r.c.instance() {
+		r.warn(e.Pos, "", "the container's host name is %q, while the guest is called %q", e.Value, r.c.instance())
+	}
+}
+
+// capabilities: reboot(2) needs CAP_SYS_BOOT in a pid namespace as well
+// (kernel/reboot.c).
+func (r *reviewer) capabilities() {
+	if !r.c.file.CapDropped("sys_boot") {
+		return
+	}
+	at, _ := r.c.file.Get("lxc.cap.drop")
+	if at.Key == "" {
+		at, _ = r.c.file.Get("lxc.cap.keep")
+	}
+	r.warn(at.Pos, "let the container keep sys_boot: in its own pid namespace it is harmless",
+		"the container has no CAP_SYS_BOOT, so its init cannot power off; a stop ends it when nothing but init is left")
+}
+
+// shares are namespaces that the container has in common with the host.
+func (c *Container) shares() map[string]confile.Pos {
+	shared := map[string]confile.Pos{}
+	nets := c.file.Nets()
+	if len(nets) > 0 && !slices.ContainsFunc(nets, func(n confile.Net) bool { return n.Type != "none" }) {
+		shared["net"] = nets[0].Pos
+	}
+	for _, e := range c.file.All("lxc.namespace.keep") {
+		for _, name := range strings.Fields(e.Value) {
+			shared[name] = e.Pos
+		}
+	}
+	for _, name := range []string{"net", "pid", "ipc", "uts", "mnt"} {
+		if e, ok := c.file.Get("lxc.namespace.share." + name); ok && e.Value == "1" {
+			shared[name] = e.Pos
+		}
+	}
+	return shared
+}
+
+// sharing: with the host's network, a shutdown command inside talks to the
+// host's init through its abstract sockets; with its processes, by number.
+func (r *reviewer) sharing() {
+	shared := r.c.shares()
+	for _, ns := range namespaces {
+		name := ns.name
+		if at, ok := shared[name]; ok {
+			r.warn(at, "", "the container shares the host's %s namespace: the rung exec is refused, as a shutdown inside could reach the host", name)
+		}
+	}
+}
+
+// controls are the directories through which an init is told to shut down.
+var controls = []string{"/", "/run", "/var/run", "/dev", "/run/systemd", "/run/initctl", "/dev/initctl", "/run/dbus", "/run/openrc"}
+
+func (r *reviewer) hostMounts() {
+	mounts, err := r.c.file.Mounts()
+	if err != nil {
+		return // preflight's to tell
+	}
+	for _, m := range mounts {
+		bind := slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+		if bind && slices.Contains(controls, filepath.Clean(m.Source)) {
+			r.warn(m.Pos, "mount only what the container needs from there",
+				"the host's %s is visible inside: a shutdown inside may reach the host's init, and the rung exec is refused", m.Source)
+		}
+	}
+}
+
+// limits: LXC passes over settings of a cgroup version that the host lacks. A
+// configuration that has settings of both is made for either.
+func (r *reviewer) limits() {
+	v1, v2 := r.settings("lxc.cgroup."), r.settings("lxc.cgroup2.")
+	host1, host2 := cgroupVersions()
+	switch {
+	case !host1 && len(v2) == 0 && len(v1) > 0:
+		r.warn(v1[0].Pos, "lxc.cgroup2. sets those of version 2", "lxc.cgroup. is without effect: this host has no cgroup v1")
+	case !host2 && len(v1) == 0 && len(v2) > 0:
+		r.warn(v2[0].Pos, "lxc.cgroup. sets those of version 1", "lxc.cgroup2. is without effect: this host has no cgroup v2 with controllers")
+	}
+}
+
+// settings are those of one cgroup version; lxc.cgroup.dir and
+// lxc.cgroup.relative are of none.
+func (r *reviewer) settings(prefix string) []confile.Entry {
+	var found []confile.Entry
+	for _, e := range r.c.file.Entries {
+		if strings.HasPrefix(e.Key, prefix) && !strings.HasPrefix(e.Key, "lxc.cgroup.dir") && e.Key != "lxc.cgroup.relative" {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// cgroupVersions says which versions have controllers on this host.
+func cgroupVersions() (v1, v2 bool) {
+	groups, err := cgroup.Of(os.Getpid())
+	if err != nil {
+		return true, true // not known: nothing is claimed to be without effect
+	}
+	for _, g := range groups {
+		v1 = v1 || g.Version == 1 && len(g.Controllers) > 0
+		v2 = v2 || g.Version == 2 && len(g.Controllers) > 0
+	}
+	return v1, v2
+}

@@ -1,0 +1,175 @@
+package lxc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/guestrc/guestrc/bridge"
+	"github.com/guestrc/guestrc/cgroup"
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/lxc/command"
+	"github.com/guestrc/guestrc/pid1"
+	"github.com/guestrc/guestrc/pidfile"
+)
+
+// monitorTime bounds one exchange with LXC's monitor.
+const monitorTime = 5 * time.Second
+
+// errOther says that the command socket belongs to another monitor.
+var errOther = errors.New("another monitor answers on the container's command socket")
+
+// Find asks for the container's monitor, whoever started it.
+func (c *Container) Find(ctx context.Context) (*pidfile.Process, error) {
+	ctx, cancel := context.WithTimeout(ctx, monitorTime)
+	defer cancel()
+	monitor, _, err := command.Ask(ctx, c.LXCPath, c.instance())
+	if errors.Is(err, command.ErrNobody) {
+		return nil, nil
+	}
+	return monitor, c.distrust(err)
+}
+
+// distrust turns an answer by a stranger into a refusal.
+func (c *Container) distrust(err error) error {
+	if !errors.Is(err, command.ErrStranger) {
+		return err
+	}
+	return &guest.Error{Status: guest.StatusRefused, Msg: "cannot tell whether " + c.Name.String() + " runs", Err: err,
+		Hint: "end the process that listens in its place: ss -xlp | grep " + c.LXCPath + "/" + c.instance() + "/command"}
+}
+
+// ask is command.Ask held against the monitor that we know.
+func (c *Container) ask(ctx context.Context, monitor *pidfile.Process) (command.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, monitorTime)
+	defer cancel()
+	p, answer, err := command.Ask(ctx, c.LXCPath, c.instance())
+	if err != nil {
+		return answer, c.distrust(err)
+	}
+	defer p.Close()
+	if p.Pid() != monitor.Pid() || monitor.Ended() {
+		return answer, errOther
+	}
+	return answer, nil
+}
+
+// errNoInit says that there is a monitor and, at this moment, no init.
+var errNoInit = errors.New("the container has no init")
+
+// init identifies the container's PID 1. The number comes from its monitor,
+// and must still be that of a child of the monitor once it is held.
+func (c *Container) init(ctx context.Context, monitor *pidfile.Process) (*pidfile.Process, error) {
+	answer, err := c.ask(ctx, monitor)
+	if err != nil {
+		return nil, err
+	}
+	if answer.InitPid <= 0 {
+		return nil, errNoInit
+	}
+	p, err := pidfile.Capture(answer.InitPid)
+	if errors.Is(err, pidfile.ErrGone) {
+		return nil, errNoInit
+	}
+	if err != nil {
+		return nil, err
+	}
+	parent, err := p.Parent()
+	if err == nil && parent != monitor.Pid() {
+		err = fmt.Errorf("process %d is no child of the monitor %d", p.Pid(), monitor.Pid())
+	}
+	if err != nil {
+		p.Close()
+		if errors.Is(err, pidfile.ErrGone) {
+			return nil, errNoInit
+		}
+		return nil, fmt.Errorf("cannot identify the container's init: %w", err)
+	}
+	return p, nil
+}
+
+// Settle waits until init was executed, and notes what the container has of
+// the host: its cgroups and the host's ends of its links.
+func (c *Container) Settle(ctx context.Context, monitor *pidfile.Process) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	init, err := c.init(ctx, monitor)
+	if errors.Is(err, errNoInit) {
+		init, err = c.awaitInit(ctx, monitor)
+	}
+	if ended, _ := within(ctx, monitor, 0); err != nil && (ended || errors.Is(err, errNoInit)) {
+		return c.endedAtOnce("")
+	}
+	if err != nil {
+		return err
+	}
+	defer init.Close()
+	if err := c.note(monitor, init); err != nil {
+		return err
+	}
+	if init.Ended() {
+		return c.endedAtOnce(ending(init))
+	}
+	return nil
+}
+
+// awaitInit is for a container whose starter was killed.
+func (c *Container) awaitInit(ctx context.Context, monitor *pidfile.Process) (*pidfile.Process, error) {
+	state, err := command.Await(ctx, c.LXCPath, c.instance(), "RUNNING", "STOPPED", "ABORTING")
+	if err != nil {
+		return nil, err
+	}
+	if state != "RUNNING" {
+		return nil, fmt.Errorf("the container is %s", state)
+	}
+	return c.init(ctx, monitor)
+}
+
+// note records cgroups and links of the run.
+func (c *Container) note(monitor, init *pidfile.Process) error {
+	c.Groups = nil
+	if err := c.addGroups(monitor.Pid(), "lxc.monitor."+c.instance(), false); err != nil {
+		return err
+	}
+	if err := c.addGroups(init.Pid(), "lxc.payload."+c.instance(), true); err != nil {
+		return err
+	}
+	links, err := bridge.Peers(init.Pid())
+	if err != nil && !init.Ended() {
+		return err
+	}
+	c.Links = links
+	return nil
+}
+
+// addGroups keeps those groups of a process that LXC made for this container.
+func (c *Container) addGroups(pid int, name string, payload bool) error {
+	groups, err := cgroup.Of(pid)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	for _, g := range groups {
+		g, ok := g.Ancestor(name)
+		if !ok {
+			continue // lxc.cgroup.dir, or one that the container shares
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(g.Dir, &st); err == nil {
+			c.Groups = append(c.Groups, Group{g.Dir, st.Ino, payload})
+		}
+	}
+	return nil
+}
+
+// ending words how init ended, as far as the kernel tells (Linux 6.15).
+func ending(init *pidfile.Process) string {
+	exit, ok := init.Exit()
+	if !ok {
+		return ""
+	}
+	return ": " + pid1.Ending(exit).String()
+}

@@ -1,0 +1,48 @@
+package lxc
+
+import "github.com/guestrc/guestrc/confd"
+
+// Vars is every variable of an lxc guest's conf.d files. The container itself
+// is described by LXC's own configuration file. Those marked Theirs have the
+// name and meaning they have in Gentoo's or Alpine's script.
+var Vars = confd.Table{
+	{Name: "CONFIGFILE", Group: "Container", Type: confd.Path, Theirs: true,
+		Help: "LXC's configuration file of the container. Looked for, where it is not set: NAME.conf and NAME/config in lxcpath, then in /etc/lxc."},
+	{Name: "lxcpath", Group: "Container", Type: confd.Path,
+		Help: "Directory of containers, as for lxc-start -P. The default is lxc.lxcpath of /etc/lxc/lxc.conf, else /var/lib/lxc."},
+	{Name: "arch", Group: "Container", Type: confd.String, Default: "auto",
+		Help: "Architecture that programs inside see, as for lxc.arch. With auto, a container whose init is a 32-bit program sees a 32-bit machine."},
+	{Name: "extra_args", Group: "Container", Type: confd.Words,
+		Help: "More arguments for lxc-start, split into words as a shell does, quotes respected: -s lxc.start.delay=0."},
+
+	{Name: "ready", Group: "Start", Type: confd.Enum, Choices: []string{"init", "running"}, Default: "init",
+		Help: "When a start is complete: once init can hear the signal that stops it (init), or once init was executed (running)."},
+	{Name: "ready_timeout", Group: "Start", Type: confd.Seconds, Default: "60",
+		Help: "How long a start waits until the guest is ready. A guest that is not keeps running, with a warning."},
+
+	{Name: "stop_schedule", Group: "Stop", Type: confd.Schedule, Default: defaultSchedule,
+		Help: "How to stop the guest: rungs and the seconds to wait after each. halt sends the signal that powers off the container's init, exec runs a command inside, KILL ends everything in its cgroup; signals go to init; forever waits without end."},
+	{Name: "TIMEOUT", Group: "Stop", Type: confd.Seconds, Theirs: true,
+		Help: "Seconds that the rung halt gets. Without effect when stop_schedule is set."},
+	{Name: "POWEROFF_SIGNAL", Group: "Stop", Type: confd.String, Theirs: true,
+		Help: "Signal for the rung halt, such as SIGUSR2. The default is chosen by what the container's PID 1 is. LXC's lxc.signal.halt goes before it."},
+	{Name: "RESTART_SIG", Group: "Stop", Type: confd.String, Theirs: true,
+		Help: "Signal for a reboot. The default is chosen by what the container's PID 1 is. LXC's lxc.signal.reboot goes before it."},
+	{Name: "exec_command", Group: "Stop", Type: confd.Words,
+		Help: "Command that the rung exec runs inside. The default is chosen by what the container's PID 1 is: poweroff for most."},
+
+	{Name: "logfile", Group: "Log", Type: confd.Path,
+		Help: "Where LXC logs. The default is lxc.log.file of its configuration, else /var/log/guestrc/lxc.NAME.log."},
+	{Name: "logdir", Group: "Log", Type: confd.Path, Theirs: true,
+		Help: "Directory where LXC logs, into lxc.NAME.log. Without effect when logfile is set."},
+	{Name: "loglevel", Group: "Log", Type: confd.Enum, Choices: []string{"TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "ERROR", "CRIT"}, Default: "WARN",
+		Help: "How much LXC logs."},
+
+	{Name: "lxc_group", Group: "Without effect", Type: confd.String, Theirs: true,
+		Help: "Ignored: the container's cgroups are LXC's to make, see lxc.cgroup.dir."},
+	{Name: "systemd_container", Group: "Without effect", Type: confd.String, Theirs: true,
+		Help: "Ignored: what init needs follows from what it is; lxc.mount.auto = cgroup:rw is for LXC's configuration."},
+
+	{Name: "rc_*", Group: "Dependencies", Type: confd.String, Theirs: true,
+		Help: "OpenRC's own: rc_use, rc_want, rc_before, rc_after and others, see openrc-run(8)."},
+}
