@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func configure(l guest.Layout, n guest.Name, conf *confd.Config) (*Container, er
 	p.start()
 	p.stop()
 	p.c.ExtraArgs = p.Words("extra_args")
-	p.c.warnings = append(p.Warnings, p.c.review()...)
+	p.c.warnings = slices.Concat(p.Warnings, p.c.warnings, p.c.review())
 	return p.c, p.Err()
 }
 
