@@ -52,15 +52,19 @@ func TestExecOnATerminal(t *testing.T) {
 	tt.resize(44, 122)
 	tt.typed("stty size\n")
 	tt.wants("44 122")
-	tt.typed("sleep 1000\n")
-	tt.wants("sleep 1000\r\n")
-	tt.typed("\x03")
-	tt.wants("^C")
-	tt.typed("echo interrupted=$?\n")
-	tt.wants("interrupted=130")
 	tt.typed("exit 9\n")
 	if code := tt.exit(); code != 9 {
 		t.Errorf("exit status %d, want 9\n%s", code, tt.said())
+	}
+}
+
+func TestInterruptReachesTheCommandInside(t *testing.T) {
+	w, _, name := running(t)
+	tt := onTerminal(t, w.command("exec", name, "--", "/bin/sh", "-c", "trap 'exit 42' INT; echo waits; sleep 1000 & wait"), 24, 80)
+	tt.wants("waits")
+	tt.typed("\x03")
+	if code := tt.exit(); code != 42 {
+		t.Errorf("exit status %d, want 42\n%s", code, tt.said())
 	}
 }
 
