@@ -47,8 +47,7 @@ func (c *Container) Ready(ctx context.Context, p *pidfile.Process) error {
 func (c *Container) Inspect(ctx context.Context, p *pidfile.Process) guest.Condition {
 	answer, err := c.ask(ctx, p)
 	switch {
-	case errors.Is(err, command.ErrNobody):
-		return guest.Condition{State: guest.Unknown, Why: "its command socket is gone, or in another network namespace"}
+	case errors.Is(err, command.ErrNobody): // another network namespace, or an end
 	case err != nil:
 		return guest.Condition{State: guest.Unknown, Why: err.Error()}
 	case answer.State == "STARTING":
@@ -57,6 +56,9 @@ func (c *Container) Inspect(ctx context.Context, p *pidfile.Process) guest.Condi
 		return guest.Condition{State: guest.Leaving}
 	}
 	init, err := c.init(ctx, p)
+	if errors.Is(err, errNoInit) {
+		return guest.Condition{State: guest.Leaving}
+	}
 	if err != nil {
 		return guest.Condition{State: guest.Unknown, Why: err.Error()}
 	}

@@ -58,40 +58,6 @@ func (c *Container) ask(ctx context.Context, monitor *pidfile.Process) (command.
 	return answer, nil
 }
 
-// errNoInit says that there is a monitor and, at this moment, no init.
-var errNoInit = errors.New("the container has no init")
-
-// init identifies the container's PID 1. The number comes from its monitor,
-// and must still be that of a child of the monitor once it is held.
-func (c *Container) init(ctx context.Context, monitor *pidfile.Process) (*pidfile.Process, error) {
-	answer, err := c.ask(ctx, monitor)
-	if err != nil {
-		return nil, err
-	}
-	if answer.InitPid <= 0 {
-		return nil, errNoInit
-	}
-	p, err := pidfile.Capture(answer.InitPid)
-	if errors.Is(err, pidfile.ErrGone) {
-		return nil, errNoInit
-	}
-	if err != nil {
-		return nil, err
-	}
-	parent, err := p.Parent()
-	if err == nil && parent != monitor.Pid() {
-		err = fmt.Errorf("process %d is no child of the monitor %d", p.Pid(), monitor.Pid())
-	}
-	if err != nil {
-		p.Close()
-		if errors.Is(err, pidfile.ErrGone) {
-			return nil, errNoInit
-		}
-		return nil, fmt.Errorf("cannot identify the container's init: %w", err)
-	}
-	return p, nil
-}
-
 // Settle waits until init was executed, and notes what the container has of
 // the host: its cgroups and the host's ends of its links.
 func (c *Container) Settle(ctx context.Context, monitor *pidfile.Process) error {

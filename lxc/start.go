@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,13 +46,13 @@ func (c *Container) Start(ctx context.Context, _ *os.File) (*pidfile.Process, er
 	if err := os.MkdirAll(filepath.Dir(c.LogFile), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the log's directory: %w", err)
 	}
-	logged := size(c.LogFile)
+	logged, began := size(c.LogFile), ticks()
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	said, err := run(ctx, program, c.args()...)
 	if err != nil {
 		err = c.startError(fmt.Errorf("%s failed: %w", startProgram, err), said, logged)
-		return nil, errors.Join(err, c.abandon(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, c.abandon(context.WithoutCancel(ctx), began))
 	}
 	monitor, _, err := command.Ask(ctx, c.LXCPath, c.instance())
 	if errors.Is(err, command.ErrNobody) {
@@ -88,11 +89,15 @@ func (c *Container) endedAtOnce(how string) error {
 		Hint: fmt.Sprintf("see what it says: %s -P %s -n %s -f %s -F", startProgram, c.LXCPath, c.instance(), c.ConfigFile)}
 }
 
-// abandon ends what a failed lxc-start left running.
-func (c *Container) abandon(ctx context.Context) error {
+// abandon ends what a failed lxc-start left running; a container that ran
+// before is somebody else's.
+func (c *Container) abandon(ctx context.Context, began uint64) error {
 	monitor, err := c.Find(ctx)
 	if err != nil || monitor == nil {
 		return err
+	}
+	if monitor.Identity().StartTicks < began {
+		return monitor.Close()
 	}
 	defer monitor.Close()
 	if err := monitor.Signal(unix.SIGKILL); err != nil && !errors.Is(err, pidfile.ErrGone) {
@@ -139,6 +144,16 @@ func firstError(offset int64, path string) string {
 		return parts[len(parts)-1]
 	}
 	return ""
+}
+
+// ticks is now as processes' start times are counted: in hundredths of a second
+// since boot on every Linux that Go runs on (proc_pid_stat(5), time(7)).
+func ticks() uint64 {
+	var up unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
+		return math.MaxUint64 // then nothing is taken for ours
+	}
+	return uint64(up.Nano() / int64(10*time.Millisecond))
 }
 
 func size(path string) int64 {

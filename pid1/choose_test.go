@@ -18,12 +18,11 @@ func set(sigs ...unix.Signal) (s signals) {
 	return s
 }
 
-// Sets as /proc showed them of the real programs; those of a Go program are
-// what its runtime installs.
+// Sets as /proc showed them: sysvinit 3.06, and a Go program.
 const (
-	sysvinitCaught  = signals(0x0000000038293a03 | 1<<9 | 1<<11)
-	sysvinitIgnored = signals(0xffffffffc7d7c5fc &^ (1<<9 | 1<<11))
-	goCaught        = signals(0xfffffffc7fffffff &^ (1<<8 | 1<<18))
+	sysvinitCaught  = signals(0x00000000280b2e03)
+	sysvinitIgnored = signals(0xfffffffe57f0d0fc)
+	goCaught        = signals(0xfffffffd7fc1feff)
 )
 
 func inside(s status) status {
@@ -68,6 +67,36 @@ func TestIdentify(t *testing.T) {
 		if got := identify(test.hints, inside(test.status)); got != test.want {
 			t.Errorf("identify(%q) = %s, want %s", test.hints, got, test.want)
 		}
+	}
+}
+
+// Sets as /proc showed them once each was up, and whether a program was in
+// sigtimedwait(2), where what is waited for does not show.
+func TestInitsThatAreUpHearWhatTheyAreSent(t *testing.T) {
+	for kind, i := range map[Kind]Init{
+		Busybox:     {status: status{blocked: 0x20014a07, caught: 0x80000}},
+		Systemd:     {status: status{blocked: 0x7fe3c0fe28014a03, ignored: 0x1000, caught: 0x4ec}},
+		OpenRC:      {status: status{blocked: 0xfffffffe5ffabefd, caught: 0x20014002}},
+		Runit:       {status: status{blocked: 0x5001, caught: 0x20032002}},
+		S6:          {status: status{blocked: 0x28016a27, caught: 0x1000}, s6Halt: true},
+		Finit:       {status: status{blocked: 0x20014a03, ignored: 0xfffffffe7ffafeff, caught: 0x10000}},
+		Tini:        {status: status{ignored: 0x300000}, waits: true},
+		DumbInit:    {status: status{caught: 0x7ffbfeff}, waits: true},
+		Application: {status: status{caught: 0x4000, blocked: 0xfffffffc3bba3a00}},
+	} {
+		i.Kind, i.status = kind, inside(i.status)
+		if w, err := choose(i, halt, Options{}); err != nil || !i.hears(w.signal) {
+			t.Errorf("%s does not hear %s, %v", kind, w, err)
+		}
+		i.status = inside(status{ignored: i.status.ignored})
+		i.waits = false
+		if w, err := choose(i, halt, Options{}); err == nil && i.hears(w.signal) {
+			t.Errorf("%s hears %s before it has set up anything", kind, w)
+		}
+	}
+	deaf := Init{Kind: OpenRC, status: inside(status{blocked: ^signals(0)})}
+	if deaf.hears(unix.SIGTERM) {
+		t.Error("an openrc-init before 0.43 hears SIGTERM, which it blocks and never reads")
 	}
 }
 
@@ -202,7 +231,7 @@ func TestEnding(t *testing.T) {
 
 func TestNamesArePrintable(t *testing.T) {
 	got := printable("/tmp/\x1b]0;x\a\u202e\xff" + strings.Repeat("a", 1000))
-	if strings.ContainsAny(got, "\x1b\a\xff") || strings.Contains(got, "\u202e") || len(got) > 1024 {
+	if strings.ContainsAny(got, "\x1b\a") || strings.Contains(got, "\xff") || strings.Contains(got, "\u202e") || len(got) > 1024 {
 		t.Errorf("%q", got)
 	}
 }

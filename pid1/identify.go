@@ -18,16 +18,17 @@ type hints struct {
 // byName are the executables that tell by their name what they are. Those that
 // are about to execute the init proper are taken for it already.
 var byName = map[string]Kind{
-	"systemd":       Systemd,
-	"openrc-init":   OpenRC,
-	"runit":         Runit,
-	"runit-init":    Runit,
-	"s6-svscan":     S6,
-	"s6-linux-init": S6,
-	"dinit":         Dinit,
-	"finit":         Finit,
-	"procd":         Procd,
-	"upstart":       Upstart,
+	"systemd":          Systemd,
+	"systemd-shutdown": Systemd, // the last that it executes
+	"openrc-init":      OpenRC,
+	"runit":            Runit,
+	"runit-init":       Runit,
+	"s6-svscan":        S6,
+	"s6-linux-init":    S6,
+	"dinit":            Dinit,
+	"finit":            Finit,
+	"procd":            Procd,
+	"upstart":          Upstart,
 
 	"tini":        Tini,
 	"tini-static": Tini,

@@ -65,9 +65,9 @@ func (i Init) name() string {
 func (i Init) own() bool { return i.status.depth > 1 && i.status.inner == 1 }
 
 // sameProgram reports whether no other program was executed from one look to
-// the next, as far as can be seen.
+// the next, as far as can be seen. An init executes helpers of its own kind.
 func (i Init) sameProgram(then Init) bool {
-	return i.Kind == then.Kind && i.hints.exe == then.hints.exe
+	return i.Kind == then.Kind && (i.Kind != Application || i.hints.exe == then.hints.exe)
 }
 
 // hears reports whether sig would reach it. From outside of its pid namespace

@@ -40,8 +40,7 @@ func (r *Root) Executable(name string) (Program, error) {
 		}
 		next, script := interpreter(head)
 		if !script {
-			err := p.parseELF(head)
-			return p, err
+			return p.parseELF(head)
 		}
 		p.Path, p.Script = next, true
 	}
@@ -83,9 +82,9 @@ func interpreter(head []byte) (path string, script bool) {
 
 // parseELF reads the first twenty bytes, which are the same for both classes
 // (elf(5)). Package debug/elf would believe the sizes that follow.
-func (p *Program) parseELF(head []byte) error {
+func (p Program) parseELF(head []byte) (Program, error) {
 	if len(head) < 20 || !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
-		return &os.PathError{Op: "read", Path: printable(p.Path), Err: errNoProgram}
+		return Program{}, &os.PathError{Op: "read", Path: printable(p.Path), Err: errNoProgram}
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
@@ -93,7 +92,7 @@ func (p *Program) parseELF(head []byte) error {
 	}
 	p.Class = elf.Class(head[elf.EI_CLASS])
 	p.Machine = elf.Machine(order.Uint16(head[18:]))
-	return nil
+	return p, nil
 }
 
 // Personality is the lxc.arch that a program wants, when it is of the 32-bit

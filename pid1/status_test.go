@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recorded is systemd 252 in a container, as the kernel wrote it, shortened.
+// recorded has the form of the kernel's text and the sets of systemd 252; the
+// rest is made up.
 const recorded = "Name:\tsystemd\nUmask:\t0000\nState:\tS (sleeping)\nTgid:\t4711\nPid:\t4711\nPPid:\t4700\n" +
 	"Uid:\t100000\t100001\t100000\t100000\nGid:\t100000\t100002\t100000\t100000\nNStgid:\t4711\t1\nNSpid:\t4711\t1\n" +
 	"SigQ:\t0/96365\nSigPnd:\t0000000000000001\nShdPnd:\t0000002000000000\nSigBlk:\t7fe3c0fe28014a03\nSigIgn:\t0000000000001000\n" +
