@@ -67,7 +67,7 @@ func (t *target) holdInit(ctx context.Context) (*pidfile.Process, error) {
 func (t *target) look(init *pidfile.Process) {
 	if is, err := pid1.Look(init); err == nil {
 		t.mu.Lock()
-		t.system = is.System()
+		t.system = is.System() || is.Boots()
 		t.mu.Unlock()
 	}
 }
@@ -155,7 +155,7 @@ func (t *target) learn() {
 		return
 	}
 	cause := pid1.Ending(exit)
-	hidden := exit.Late && (exit.Signal == unix.SIGKILL || exit == pidfile.ExitStatus{Late: true})
+	hidden := exit.Late && !cause.Sure()
 	if t.powerless || hidden && t.system && !t.killed {
 		cause = pid1.PoweredOff
 	}

@@ -45,6 +45,10 @@ func Look(p *pidfile.Process) (Init, error) {
 // System reports whether it is the init of a whole system.
 func (i Init) System() bool { return customs[i.Kind].system }
 
+// Boots reports whether it may be on its way to become the init of a system: a
+// script that will execute it, or a program that has not set up its signals.
+func (i Init) Boots() bool { return i.Kind == Application && startsOut(i.hints) }
+
 // MayReboot reports whether it has CAP_SYS_BOOT. An init without can shut
 // everything down but not end.
 func (i Init) MayReboot() bool { return i.status.caps>>unix.CAP_SYS_BOOT&1 == 1 }
