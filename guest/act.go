@@ -30,7 +30,7 @@ func (h *House) Thaw(ctx context.Context, n Name, p Progress) error {
 // Enter gives the argv of a program that runs argv inside the guest; without
 // argv, a shell. force runs it where it could reach the host.
 func (h *House) Enter(ctx context.Context, n Name, argv []string, force bool, p Progress) (program []string, err error) {
-	err = act(ctx, h, n, p, "enter", func(e Enterable, proc *pidfile.Process) error {
+	err = act(ctx, h, n, p, "run a command in", func(e Enterable, proc *pidfile.Process) error {
 		program, err = e.Enter(ctx, proc, argv, force)
 		return err
 	})
@@ -60,7 +60,7 @@ func act[T any](ctx context.Context, h *House, n Name, p Progress, verb string, 
 	defer proc.Close()
 	able, ok := i.(T)
 	if !ok {
-		return &Error{Status: StatusUsage, Msg: fmt.Sprintf("%s: guests of kind %s have no such thing", failed, n.Kind)}
+		return &Error{Status: StatusUsage, Msg: fmt.Sprintf("%s: guests of kind %s cannot do that", failed, n.Kind)}
 	}
 	return withStatus(StatusFailed, failed, do(able, proc))
 }

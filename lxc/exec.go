@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -114,13 +115,22 @@ var controlPoints = []string{
 	"/run/finit", "/run/finit/socket", "/proc/sysrq-trigger",
 }
 
+// sameNamespace compares with where we are, and with where the host's init is.
 func sameNamespace(pid int, name string) (bool, error) {
 	theirs, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/" + name)
 	if err != nil {
 		return false, err
 	}
-	ours, err := os.Readlink("/proc/self/ns/" + name)
-	return theirs == ours, err
+	for _, whose := range []string{"self", "1"} {
+		ours, err := os.Readlink("/proc/" + whose + "/ns/" + name)
+		if errors.Is(err, fs.ErrPermission) && whose == "1" {
+			continue // we are in a container ourselves, and PID 1 is not ours to look at
+		}
+		if err != nil || ours == theirs {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // Enter is lxc-attach. Without force it refuses where a shutdown inside could
