@@ -55,11 +55,7 @@ func TestDiesWithTheTest(t *testing.T) {
 }
 
 func sweepAll(t *testing.T) {
-	parents, err := systemdHierarchies()
-	if err != nil {
-		t.Error(err)
-	}
-	for _, p := range parents {
-		sweep(p)
+	for _, h := range hierarchies(t) {
+		sweep(h.own)
 	}
 }

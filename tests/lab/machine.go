@@ -35,6 +35,8 @@ type Machine struct {
 	pid  int        // of the init, in the host's numbers
 	root *os.File   // as the init sees it
 	tree *os.Root   // the same
+
+	joins bool // whether commands go into the machine's cgroups
 }
 
 // spec is what the init systems differ in.
@@ -42,7 +44,10 @@ type spec struct {
 	init    string   // for machine.sh
 	layers  []string // laid over the root, later ones win
 	binds   []string
-	cgroups []string
+	cgroups []string // to be in
+	// hierarchies are mounted in the machine, which sees nothing of them but its
+	// own cgroups; nspawn does so by itself.
+	hierarchies []hierarchy
 	// leader finds the init, once the machine is up, from the first process.
 	leader func(first int) (int, error)
 	// listen is called before the first process starts, with Machine.dir; what
@@ -69,7 +74,7 @@ func Layer(dir string) Option {
 func boot(t T, s spec, options []Option) *Machine {
 	t.Helper()
 	need.Root(t)
-	need.Programs(t, "mount", "pivot_root", "nsenter", "ip", "hostname")
+	need.Programs(t, "mount", "pivot_root", "nsenter", "unshare", "ip", "hostname")
 	for _, o := range options {
 		o(&s)
 	}
@@ -116,8 +121,14 @@ func (m *Machine) prepare(s spec) error {
 	errs := []error{
 		os.Mkdir(filepath.Join(m.dir, "root"), 0o755),
 		unix.Mkfifo(filepath.Join(m.dir, "ready"), 0o600),
+		os.WriteFile(m.script(), []byte(machineScript), 0o644),
 	}
-	for name, list := range map[string][]string{"layers": s.layers, "binds": s.binds, "cgroups": s.cgroups} {
+	var mounts []string
+	for _, h := range s.hierarchies {
+		mounts = append(mounts, h.mountArgs())
+		m.joins = true
+	}
+	for name, list := range map[string][]string{"layers": s.layers, "binds": s.binds, "cgroups": s.cgroups, "mounts": mounts} {
 		var text strings.Builder
 		for _, line := range list {
 			fmt.Fprintln(&text, line)
@@ -127,13 +138,15 @@ func (m *Machine) prepare(s spec) error {
 	return errors.Join(errs...)
 }
 
+func (m *Machine) script() string { return filepath.Join(m.dir, "machine.sh") }
+
 func (m *Machine) firstProcess(s spec) *exec.Cmd {
 	console, err := os.Create(filepath.Join(m.dir, "console"))
 	if err != nil {
 		m.t.Fatalf("cannot make the console: %v", err)
 	}
 	m.t.Cleanup(func() { console.Close() })
-	cmd := exec.Command("sh", "-c", machineScript, "machine.sh", m.dir, s.init)
+	cmd := exec.Command("sh", m.script(), m.dir, s.init)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"}
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{

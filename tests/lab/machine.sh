@@ -6,15 +6,21 @@
 #
 # DIR holds: root/, empty; layers, a list of directories whose content goes over
 # the root; binds, a list of directories to have at the same place; cgroups, a
-# list of cgroups to be in; ready, a FIFO that hears when an OpenRC
-# machine is up; notify, the socket that hears it of systemd.
+# list of cgroups to be in; mounts, a list of what is to be mounted of them: type,
+# options, place; ready, a FIFO that hears when an OpenRC machine is up; notify,
+# the socket that hears it of systemd.
 set -eu
 
 dir=$1 init=$2
 
-while read -r cgroup; do
-	echo 0 > "$cgroup/cgroup.procs"
-done < "$dir/cgroups"
+if [ -z "${rooted-}" ]; then
+	while read -r cgroup; do
+		echo 0 > "$cgroup/cgroup.procs"
+	done < "$dir/cgroups"
+	# From here on these cgroups are the roots of all that is seen.
+	[ "$init" = systemd ] || rooted=yes exec unshare --cgroup sh "$0" "$@"
+fi
+unset rooted
 
 # A tmpfs takes the writes: it goes with the namespace, and the host's root may
 # itself be an overlay.
@@ -61,6 +67,11 @@ ln -s /proc/self/fd dev/fd
 mount --bind "$dir/ready" dev/ready
 mount -t proc proc proc
 mount -t sysfs sysfs sys
+[ ! -d sys/fs/cgroup ] || grep -q ' /sys/fs/cgroup$' "$dir/mounts" || mount -t tmpfs -o mode=755 cgroup sys/fs/cgroup
+while read -r type options place; do
+	mkdir -p ".$place"
+	mount -t "$type" -o "$options" cgroup ".$place"
+done < "$dir/mounts"
 mount -t tmpfs -o mode=755 run run
 mount -t tmpfs -o mode=1777 tmp tmp
 while read -r bind; do

@@ -70,12 +70,8 @@ func TestMachines(t *testing.T) {
 		}
 		ns.Close()
 	}
-	parents, err := systemdHierarchies()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range parents {
-		if left, _ := filepath.Glob(filepath.Join(p, fmt.Sprint(cgroupPrefix, os.Getpid(), "-*"))); len(left) > 0 {
+	for _, h := range hierarchies(t) {
+		if left, _ := filepath.Glob(filepath.Join(h.own, fmt.Sprint(cgroupPrefix, os.Getpid(), "-*"))); len(left) > 0 {
 			t.Errorf("cgroups left: %q", left)
 		}
 	}

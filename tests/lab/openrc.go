@@ -44,11 +44,14 @@ func openrc(t T, init string) spec {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
+	all := hierarchies(t)
 	return spec{
-		init:   init,
-		layers: []string{dir},
-		leader: func(first int) (int, error) { return first, nil },
-		listen: listenFIFO,
+		init:        init,
+		layers:      []string{dir},
+		cgroups:     cgroups(t, all),
+		hierarchies: all,
+		leader:      func(first int) (int, error) { return first, nil },
+		listen:      listenFIFO,
 	}
 }
 

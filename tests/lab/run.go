@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// join executes a command in other cgroups. Outside of the machine's ones it
+// would be nowhere, as the machine sees it.
+const join = `while read -r cgroup; do echo 0 > "$cgroup/cgroup.procs"; done < "$1"; shift; exec "$@"`
+
 // Command is a command in all of the machine's namespaces, with a plain
 // environment. When ctx ends it is killed with what it started, as far as that
 // has stayed in its process group. Use Start to start it.
@@ -24,7 +28,12 @@ func (m *Machine) Command(ctx context.Context, name string, args ...string) *exe
 		argv = append(argv, fmt.Sprintf("--%s=%s%d", n.option, here, m.ns[i].Fd()))
 	}
 	argv = append(argv, fmt.Sprintf("--root=%s%d", here, m.root.Fd()), fmt.Sprintf("--wd=%s%d", here, m.root.Fd()), "--", name)
-	cmd := exec.CommandContext(ctx, "nsenter", append(argv, args...)...)
+	argv = append(argv, args...)
+	program := "nsenter"
+	if m.joins {
+		program, argv = "sh", append([]string{"-c", join, "sh", filepath.Join(m.dir, "cgroups"), program}, argv...)
+	}
+	cmd := exec.CommandContext(ctx, program, argv...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C", "TERM=dumb"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error {

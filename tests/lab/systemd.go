@@ -21,7 +21,7 @@ func Systemd(t T, options ...Option) *Machine {
 	need.Programs(t, "systemd-nspawn", "/lib/systemd/systemd")
 	return boot(t, spec{
 		init:    "systemd",
-		cgroups: cgroups(t),
+		cgroups: cgroups(t, hierarchies(t)),
 		leader:  onlyChild,
 		listen:  listenNotify,
 	}, options)

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/need"
@@ -30,8 +28,10 @@ type system interface {
 	start(ctx context.Context, guest string) (output string, code int)
 	stop(ctx context.Context, guest string) (output string, code int)
 	restart(ctx context.Context, guest string) (output string, code int)
+	// act does what is neither: freeze, reboot, kill and so on.
+	act(ctx context.Context, guest, verb string) (output string, code int)
 	state(ctx context.Context, guest string) string
-	// define tells the init system of a guest that has a conf.d file now.
+	// define tells the init system of a guest that is described now.
 	define(ctx context.Context, guest string)
 	enable(ctx context.Context, guest string)
 }
@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 
 func product(t *testing.T) lab.Option {
 	t.Helper()
-	need.Programs(t, "make", "qemu-system-x86_64")
+	need.Programs(t, "make", "qemu-system-x86_64", "lxc-start")
 	dir, err := installed()
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +95,13 @@ func (s *openRC) start(ctx context.Context, g string) (string, int) {
 func (s *openRC) stop(ctx context.Context, g string) (string, int) { return s.service(ctx, g, "stop") }
 func (s *openRC) restart(ctx context.Context, g string) (string, int) {
 	return s.service(ctx, g, "restart")
+}
+
+func (s *openRC) act(ctx context.Context, g, verb string) (string, int) {
+	if verb == "kill" {
+		verb = "forcestop"
+	}
+	return s.service(ctx, g, verb)
 }
 
 func (s *openRC) state(ctx context.Context, g string) string {
@@ -135,7 +142,8 @@ func newSystemd(t *testing.T, options ...lab.Option) system {
 func (s *systemd) machine() *lab.Machine { return s.m }
 
 func unit(guest string) string {
-	return "guestrc-qemu@" + strings.TrimPrefix(guest, "qemu.") + ".service"
+	kind, name, _ := strings.Cut(guest, ".")
+	return "guestrc-" + kind + "@" + name + ".service"
 }
 
 func (s *systemd) control(ctx context.Context, verb, guest string) (string, int) {
@@ -153,6 +161,12 @@ func (s *systemd) start(ctx context.Context, g string) (string, int) {
 func (s *systemd) stop(ctx context.Context, g string) (string, int) { return s.control(ctx, "stop", g) }
 func (s *systemd) restart(ctx context.Context, g string) (string, int) {
 	return s.control(ctx, "restart", g)
+}
+
+// act: systemctl has no verbs of a unit's own.
+func (s *systemd) act(ctx context.Context, g, verb string) (string, int) {
+	out, errs, code := s.m.Run(ctx, "guestrc", verb, g)
+	return out + errs, code
 }
 
 func (s *systemd) state(ctx context.Context, g string) string {
@@ -178,21 +192,4 @@ func (s *systemd) define(ctx context.Context, _ string) {
 func (s *systemd) enable(ctx context.Context, g string) {
 	s.t.Helper()
 	s.m.Must(ctx, "systemctl", "enable", unit(g))
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// shared is a directory that the host and a machine both see.
-func shared(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
