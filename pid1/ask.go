@@ -147,6 +147,11 @@ func (a *asking) find(i Init) (r request, deaf, err error) {
 	if i.Kind == Launcher {
 		return request{}, fmt.Errorf("%w: it was not executed yet", ErrDeaf), nil
 	}
+	if a.ready && i.Boots() && isShell(i.hints) && !i.status.caught.has(unix.SIGTERM) {
+		// What it catches is a shell's own, and the init that it will execute hears
+		// something else.
+		return request{}, fmt.Errorf("%w: it is a start script", ErrDeaf), nil
+	}
 	w, deaf := choose(i, a.want, a.Options)
 	switch {
 	case deaf != nil:

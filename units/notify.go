@@ -4,7 +4,9 @@
 package units
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -26,11 +28,30 @@ func (n Notifier) send(state string) {
 	}
 }
 
-// MainPID hands the unit over to the guest's process.
-func (n Notifier) MainPID(pid int) { n.send(fmt.Sprintf("MAINPID=%d", pid)) }
+// MainPID hands the unit over to the guest's process while it starts, if that
+// is in the unit's control group, as we are. One that left it, as LXC's monitor
+// does, is handed over only by Ready: should the start be called off, systemd
+// would end it at once, and the guest would have no part in its stop.
+func (n Notifier) MainPID(pid int) {
+	if n.on && sameGroup(pid) {
+		n.send(fmt.Sprintf("MAINPID=%d", pid))
+	}
+}
 
-// Ready completes the start.
-func (n Notifier) Ready(status string) { n.send("READY=1\nSTATUS=" + status) }
+// Ready completes the start, and hands the unit over to the guest's process.
+func (n Notifier) Ready(pid int, status string) {
+	n.send(fmt.Sprintf("MAINPID=%d\nREADY=1\nSTATUS=%s", pid, status))
+}
+
+// sameGroup compares control groups (cgroups(7)).
+func sameGroup(pid int) bool {
+	theirs, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return false // it has ended, which the end of the start will tell
+	}
+	ours, err := os.ReadFile("/proc/self/cgroup")
+	return err == nil && bytes.Equal(ours, theirs)
+}
 
 // Status is what systemctl status shows.
 func (n Notifier) Status(text string) { n.send("STATUS=" + text) }

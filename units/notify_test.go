@@ -1,7 +1,10 @@
 package units
 
 import (
+	"fmt"
+	"math"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,10 +21,11 @@ func TestNotifier(t *testing.T) {
 	defer c.Close()
 	t.Setenv("NOTIFY_SOCKET", path)
 	n := NewNotifier(func(string) string { return path })
-	n.MainPID(42)
+	n.MainPID(os.Getpid())
+	n.MainPID(math.MaxInt32) // not there, hence not in our control group
 	n.Status("asked by acpi")
 	n.Extend(10 * time.Second)
-	n.Ready("running")
+	n.Ready(42, "running")
 	var got []string
 	buf := make([]byte, 4096)
 	for range 4 {
@@ -34,7 +38,7 @@ func TestNotifier(t *testing.T) {
 		}
 		got = append(got, string(buf[:size]))
 	}
-	want := []string{"MAINPID=42", "STATUS=asked by acpi", "EXTEND_TIMEOUT_USEC=40000000", "READY=1\nSTATUS=running"}
+	want := []string{fmt.Sprintf("MAINPID=%d", os.Getpid()), "STATUS=asked by acpi", "EXTEND_TIMEOUT_USEC=40000000", "MAINPID=42\nREADY=1\nSTATUS=running"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -50,7 +50,7 @@ func start(ctx context.Context, e *env, args []string) error {
 		if err := e.house.Start(ctx, n, p); err != nil {
 			return err
 		}
-		e.notify.Ready("running")
+		e.notify.Ready(p.pid, "running")
 		if p.fresh {
 			p.done(fmt.Sprintf("%s is up after %s (pid %d)", n, seconds(e.now().Sub(began)), p.pid))
 		} else {

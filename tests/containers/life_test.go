@@ -424,3 +424,16 @@ func TestKillEndsEverything(t *testing.T) {
 	w.stoppedBy(name, "KILL", true)
 	nothingLeft(t, c)
 }
+
+// TestStartWaitsForTheRealInit, not for the script that executes it.
+func TestStartWaitsForTheRealInit(t *testing.T) {
+	w := newWorld(t)
+	c := rootfs.Make(t, rootfs.Script)
+	name := w.guest(c)
+	w.must("start", name)
+	if st := w.wants(name, guest.Running); st.Condition == nil || st.Condition.Init != "busybox" || st.ReadyAt.IsZero() {
+		t.Errorf("right after the start: %+v, ready at %s", st.Condition, st.ReadyAt)
+	}
+	w.must("stop", name)
+	w.stoppedBy(name, "halt", false)
+}

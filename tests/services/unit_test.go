@@ -89,6 +89,7 @@ func TestStopOfAStartUnderWay(t *testing.T) {
 				t.Errorf("the unit is %s", state)
 			}
 			nothingLeft(t, c)
+			clean(t, c)
 			if st := h.status(name); st.State != guest.Stopped {
 				t.Errorf("%+v", st)
 			}
