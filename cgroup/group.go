@@ -23,17 +23,20 @@ type Group struct {
 	Path        string   // in the hierarchy: "/lxc.payload.web"
 }
 
-// Ancestor returns the nearest group, from g upwards, whose name is base or base
+// Ancestor returns the outermost group, from g upwards, whose name is base or base
 // with a number: LXC appends -1, -2, ... where a group of that name was left
-// behind. An init such as systemd moves itself into a group below its own.
+// behind. An init such as systemd moves itself into a group below its own, and a
+// hostile one into a group that has the same name once more.
 func (g Group) Ancestor(base string) (Group, bool) {
-	for !isNamed(path.Base(g.Path), base) {
-		if g.Path == "/" || path.Base(g.Path) != path.Base(g.Dir) {
-			return Group{}, false // here the mount begins
+	var top Group
+	for found := false; ; g.Path, g.Dir = path.Dir(g.Path), path.Dir(g.Dir) {
+		if isNamed(path.Base(g.Path), base) {
+			top, found = g, true
 		}
-		g.Path, g.Dir = path.Dir(g.Path), path.Dir(g.Dir)
+		if g.Path == "/" || path.Base(g.Path) != path.Base(g.Dir) {
+			return top, found // here the mount begins
+		}
 	}
-	return g, true
 }
 
 func isNamed(name, base string) bool {

@@ -2,7 +2,9 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/guestrc/guestrc/pidfile"
 )
@@ -12,13 +14,61 @@ func (h *House) Reset(ctx context.Context, n Name, p Progress) error {
 	return act(ctx, h, n, p, "reset", func(r Resetter, proc *pidfile.Process) error { return r.Reset(ctx, proc) })
 }
 
-// Reboot has the guest go down in order and come up again.
+// Reboot has the guest go down in order and come up again. What its new run has
+// of the host is put on record.
 func (h *House) Reboot(ctx context.Context, n Name, p Progress) error {
-	return act(ctx, h, n, p, "reboot", func(r Rebooter, proc *pidfile.Process) error { return r.Reboot(ctx, proc, p.Say) })
+	return act(ctx, h, n, p, "reboot", func(r Rebooter, proc *pidfile.Process) error {
+		if err := r.Reboot(ctx, proc, p.Say); err != nil {
+			return err
+		}
+		i, ok := r.(Instance)
+		if !ok {
+			return nil
+		}
+		if err := h.renew(ctx, n, i, proc); err != nil {
+			p.Warn(fmt.Errorf("cannot record the new run of %s: %w", n, err))
+		}
+		return nil
+	})
 }
+
+// renew records anew what a running guest has, unless it is being stopped.
+func (h *House) renew(ctx context.Context, n Name, i Instance, proc *pidfile.Process) error {
+	g, err := h.open(ctx, n, time.Second)
+	if errors.Is(err, errBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if g.state.Process == nil || *g.state.Process != proc.Identity() {
+		return nil
+	}
+	if err := i.Settle(ctx, proc); err != nil {
+		return err
+	}
+	memo, err := i.Memo()
+	if err != nil {
+		return err
+	}
+	return g.save(func(s *State) { s.Memo = memo })
+}
+
+// freezePatience is short: a guest that is being started or stopped must not be
+// stopped in mid-air.
+const freezePatience = time.Second
 
 // Freeze stops the guest in mid-air.
 func (h *House) Freeze(ctx context.Context, n Name, p Progress) error {
+	if exists, err := h.exists(n); err != nil || !exists && !h.strays(n) {
+		return errors.Join(err, notRunning("cannot freeze "+n.String()))
+	}
+	g, err := h.open(ctx, n, freezePatience)
+	if err != nil {
+		return err
+	}
+	defer g.close()
 	return act(ctx, h, n, p, "freeze", func(f Freezer, proc *pidfile.Process) error { return f.Freeze(ctx, proc) })
 }
 
@@ -47,6 +97,10 @@ func (h *House) Console(ctx context.Context, n Name, p Progress) (program []stri
 	return program, err
 }
 
+func notRunning(failed string) error {
+	return &Error{Status: StatusNotRunning, Msg: failed + ": it is not running"}
+}
+
 // act does something to a running guest whose kind can.
 func act[T any](ctx context.Context, h *House, n Name, p Progress, verb string, do func(T, *pidfile.Process) error) error {
 	failed := "cannot " + verb + " " + n.String()
@@ -55,7 +109,7 @@ func act[T any](ctx context.Context, h *House, n Name, p Progress, verb string, 
 		return withStatus(StatusFailed, failed, err)
 	}
 	if proc == nil {
-		return &Error{Status: StatusNotRunning, Msg: failed + ": it is not running"}
+		return notRunning(failed)
 	}
 	defer proc.Close()
 	able, ok := i.(T)

@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"time"
 
@@ -67,9 +68,13 @@ type Instance interface {
 	// Leftovers names what an ended process failed to clean up: proof that it
 	// did not end in order.
 	Leftovers() []string
-	// Sweep removes leftovers. It is called only when the process is gone.
+	// Sweep removes leftovers. It is called only when the process is gone. The
+	// error wraps ErrAlive when other processes of the guest cannot be ended.
 	Sweep(ctx context.Context) error
 }
+
+// ErrAlive says that the guest's process is gone while others of it live on.
+var ErrAlive = errors.New("processes of it live on")
 
 // Resetter is an Instance with a reset button.
 type Resetter interface {

@@ -68,9 +68,10 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 		return h.stopped(n, st, dir)
 	}
 	i, err := h.recorded(ctx, n, s)
-	if err != nil && s.Memo == nil && nothingRuns(dir, s) {
-		st.Message = err.Error()
-		return h.stopped(n, st, dir)
+	if err != nil && dir == nil {
+		if _, unknown := h.exists(n); unknown != nil {
+			return st, unknown
+		}
 	}
 	if err != nil {
 		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
@@ -78,7 +79,7 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 	}
 	proc, err := find(ctx, dir, s, i)
 	switch {
-	case errors.Is(err, pidfile.ErrOnlyLease) && s.Phase == PhaseStarting:
+	case err != nil && s.Phase == PhaseStarting && (errors.Is(err, pidfile.ErrOnlyLease) || errors.Is(err, context.DeadlineExceeded)):
 		st.State, st.Code, st.Message = Starting, StateRunning, "its process is being made"
 	case errors.Is(err, pidfile.ErrOnlyLease):
 		st.State, st.Code, st.Message = Crashed, StateLocked, "its process is gone, but something that it started lives on: "+err.Error()

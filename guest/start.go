@@ -91,9 +91,15 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	if err != nil {
 		return nil, nil, false, err
 	}
-	if running != nil && leaving(ctx, i, running) {
-		running.Close()
-		running = nil
+	if running != nil {
+		gone, err := leaving(ctx, i, running)
+		if err != nil {
+			return nil, nil, false, errors.Join(withStatus(StatusFailed, "cannot start "+n.String(), err), running.Close())
+		}
+		if gone {
+			running.Close()
+			running = nil
+		}
 	}
 	if running != nil {
 		if g.state.Memo != nil { // it is as it was started, not as the files are now
@@ -107,7 +113,7 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	if g.state.Phase == PhaseRunning || g.state.Phase == PhaseStarting {
 		p.Say("the previous run ended without a stop; clearing what it left")
 	}
-	if err := i.Sweep(ctx); err != nil {
+	if err := h.sweepLast(ctx, g, i); err != nil {
 		return nil, nil, false, fmt.Errorf("cannot clear what the previous run of %s left: %w", n, err)
 	}
 	lease, err := h.reserve(ctx, g, i)
@@ -122,18 +128,40 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	return i, proc, true, nil
 }
 
+// sweepLast clears what the previous run left: the record knows it better than
+// the files.
+func (h *House) sweepLast(ctx context.Context, g *handle, i Instance) error {
+	last, err := h.recorded(ctx, g.name, g.state)
+	if err != nil || g.state.Memo == nil {
+		return i.Sweep(ctx) // the start will tell what is wrong
+	}
+	return last.Sweep(ctx)
+}
+
 // lastMoment is how long a process may take to end that is past answering.
 const lastMoment = time.Second
 
+// errLeaving says that a guest is down and its process is not.
+var errLeaving = errors.New("its last run is still ending")
+
 // leaving waits for a process that is about to end, as one is that a killed
-// stop had told to: to call it running would be true for some milliseconds.
-func leaving(ctx context.Context, i Instance, p *pidfile.Process) bool {
-	if s := i.Inspect(ctx, p).State; s != Unknown && s != Leaving {
-		return false
+// stop had told to, or whose guest is down: to call it running would be true
+// for some moments only.
+func leaving(ctx context.Context, i Instance, p *pidfile.Process) (gone bool, err error) {
+	patience := lastMoment
+	switch i.Inspect(ctx, p).State {
+	case Unknown:
+	case Leaving:
+		patience, err = LockPatience, errLeaving
+	default:
+		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lastMoment)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return p.Wait(ctx) == nil
+	if p.Wait(ctx) == nil {
+		return true, nil
+	}
+	return false, err
 }
 
 // adopt takes over a process that runs already: usually nothing is left to do,
@@ -221,8 +249,12 @@ func (g *handle) spawn(ctx context.Context, i Instance, lease *os.File, now func
 		}
 	}
 	if err != nil {
+		swept := i.Sweep(context.WithoutCancel(ctx))
+		if errors.Is(swept, ErrAlive) {
+			return nil, errors.Join(err, swept) // the record stays, for the next one to go on
+		}
 		cleared := g.save(func(s *State) { *s = State{Phase: PhaseStopped, BootID: s.BootID, LastStop: s.LastStop} })
-		return nil, errors.Join(err, i.Sweep(context.WithoutCancel(ctx)), cleared)
+		return nil, errors.Join(err, swept, cleared)
 	}
 	return proc, nil
 }

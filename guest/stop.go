@@ -42,10 +42,12 @@ func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 	if err != nil {
 		return result, err
 	}
-	if err := g.clear(ctx, i, result); err != nil { // down it is, whatever lies about
+	err = g.clear(ctx, i, result)
+	if err != nil && !errors.Is(err, ErrAlive) { // down it is, whatever lies about
 		p.Warn(err)
+		err = nil
 	}
-	return result, nil
+	return result, err
 }
 
 // Kill ends n at once with SIGKILL, whatever else is under way: it takes the
@@ -151,6 +153,13 @@ func (g *handle) clear(ctx context.Context, i Instance, result *StopRecord) erro
 	err := i.Sweep(ctx)
 	if err != nil {
 		err = fmt.Errorf("cannot remove what %s left: %w", g.name, err)
+	}
+	if errors.Is(err, ErrAlive) { // it is not stopped: the record stays
+		return errors.Join(err, g.save(func(s *State) {
+			if result != nil {
+				s.LastStop = result
+			}
+		}))
 	}
 	if result == nil && (g.state.Phase == PhaseStopped || g.state.Phase == "") {
 		return err

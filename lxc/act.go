@@ -12,6 +12,7 @@ import (
 	"github.com/guestrc/guestrc/lxc/command"
 	"github.com/guestrc/guestrc/pid1"
 	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/shutdown"
 )
 
 // lastRites is what a monitor may take from the end of init to its own;
@@ -105,9 +106,10 @@ func (c *Container) onGroups(ctx context.Context, p *pidfile.Process, act func(c
 // the schedule gives it to halt.
 func (c *Container) Reboot(ctx context.Context, p *pidfile.Process, note func(string)) error {
 	wait := time.Minute
-	if len(c.Schedule) > 0 {
-		wait = min(c.Schedule[0].Wait, time.Hour)
+	if i := slices.IndexFunc(c.Schedule, func(s shutdown.Step) bool { return s.Verb == "halt" }); i >= 0 {
+		wait = c.Schedule[i].Wait
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	init, err := c.init(ctx, p)
@@ -125,6 +127,9 @@ func (c *Container) Reboot(ctx context.Context, p *pidfile.Process, note func(st
 		return err
 	}
 	if err := init.Wait(ctx); err != nil {
+		if caller.Err() != nil {
+			return fmt.Errorf("it was asked, and is not waited for: %w", caller.Err())
+		}
 		return fmt.Errorf("it did not go down within %s", wait)
 	}
 	return c.comesUp(ctx, p, init)

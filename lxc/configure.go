@@ -41,12 +41,12 @@ func configure(l guest.Layout, n guest.Name, conf *confd.Config) (*Container, er
 	if err != nil {
 		return nil, errors.Join(p.Err(), err)
 	}
+	p.extraArgs(file)
 	p.c.file = file
 	p.c.Rootfs = rootfsOf(file)
 	p.log()
 	p.start()
 	p.stop()
-	p.c.ExtraArgs = p.Words("extra_args")
 	p.c.warnings = slices.Concat(p.Warnings, p.c.warnings, p.c.review())
 	return p.c, p.Err()
 }
@@ -104,6 +104,9 @@ func lxcPath(l guest.Layout) string {
 // log finds where LXC is to log: to its own file, if it has one.
 func (p *planner) log() {
 	p.c.LogFile, p.c.LogLevel = p.c.Layout.LogFile(p.c.Name), p.Text("loglevel")
+	if _, own := p.c.file.Get("lxc.log.level"); own && !p.Set("loglevel") {
+		p.c.LogLevel = ""
+	}
 	if e, ok := p.c.file.Get("lxc.log.file"); ok {
 		p.c.LogFile = e.Value
 	}
@@ -112,6 +115,37 @@ func (p *planner) log() {
 	}
 	if p.Set("logfile") {
 		p.c.LogFile = p.Text("logfile")
+	}
+}
+
+// ours are lxc-start's options that guestrc gives it, or that would keep it from
+// going into the background.
+var ours = []string{"-P", "-n", "-f", "-d", "-F", "-o", "-p", "--lxcpath", "--name", "--rcfile", "--daemon", "--foreground", "--logfile", "--pidfile"}
+
+// extraArgs are more of lxc-start's, of which -s KEY=VALUE belongs to the
+// configuration.
+func (p *planner) extraArgs(file *confile.Config) {
+	p.c.ExtraArgs = p.Words("extra_args")
+	for i, arg := range p.c.ExtraArgs {
+		name, value, _ := strings.Cut(arg, "=")
+		switch {
+		case slices.Contains(ours, name), len(arg) > 2 && slices.Contains(ours, arg[:2]) && arg[1] != '-':
+			p.Fail("extra_args", "take it out", "%s is guestrc's to say", name)
+			continue
+		case arg == "-s" && i+1 < len(p.c.ExtraArgs):
+			value = p.c.ExtraArgs[i+1]
+		case name == "--define":
+		case strings.HasPrefix(arg, "-s"):
+			value = arg[2:]
+		default:
+			continue
+		}
+		defined, err := confile.Parse("extra_args", []byte(value+"\n"))
+		if err != nil {
+			p.Fail("extra_args", "-s KEY=VALUE", "%v", err)
+			continue
+		}
+		file.Entries = append(file.Entries, defined.Entries...)
 	}
 }
 

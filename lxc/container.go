@@ -64,6 +64,7 @@ type memo struct {
 	LogFile string        `json:"log"`
 	Stop    StopPolicy    `json:"stop"`
 	Ready   Ready         `json:"ready"`
+	BootID  string        `json:"boot_id"` // numbers of cgroups and links come again after it
 	Groups  []Group       `json:"groups,omitempty"`
 	Links   []bridge.Link `json:"links,omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,8 +50,7 @@ func (t *target) exec(ctx context.Context, note func(string)) error {
 	go func() { attended <- t.attend(ctx, init, quiet) }()
 	said, err := run(ctx, program, t.c.attach(argv)...)
 	if err != nil && ctx.Err() == nil && !init.Ended() {
-		first, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
-		return fmt.Errorf("%s inside failed: %w: %s", argv[0], err, first)
+		return fmt.Errorf("%s inside failed: %w: %s", argv[0], err, firstLine(said))
 	}
 	return <-attended
 }
@@ -95,16 +95,29 @@ func reachesHost(init *pidfile.Process) error {
 		return err
 	}
 	defer root.Close()
+	host := append(slices.Clone(controlPoints), above(hostRoot, controlPoints)...)
 	for _, path := range controlPoints {
-		seen, err := root.SameFile(path, controlPoints)
+		seen, err := root.SameFile(path, host)
 		if err != nil {
 			return err
 		}
 		if seen != "" {
-			return fmt.Errorf("%w: the host's %s is visible inside as %s", errReaches, seen, path)
+			return fmt.Errorf("%w: the host's %s is visible inside as %s", errReaches, strings.TrimPrefix(seen, hostRoot), path)
 		}
 	}
 	return nil
+}
+
+// hostRoot is what the host's init sees, wherever we are.
+const hostRoot = "/proc/1/root"
+
+// above puts dir before paths.
+func above(dir string, paths []string) []string {
+	var all []string
+	for _, path := range paths {
+		all = append(all, dir+path)
+	}
+	return all
 }
 
 // controlPoints are where inits listen for commands (man pages of systemd,
@@ -113,6 +126,7 @@ var controlPoints = []string{
 	"/run", "/dev", "/run/initctl", "/dev/initctl", "/run/systemd", "/run/systemd/private", "/run/dbus", "/run/dbus/system_bus_socket",
 	"/run/openrc", "/run/openrc/init.ctl", "/run/runit", "/etc/runit", "/run/dinitctl", "/run/service", "/run/s6-linux-init-container-results",
 	"/run/finit", "/run/finit/socket", "/proc/sysrq-trigger",
+	"/var/run", "/var/run/initctl", "/var/run/systemd/private", "/var/run/dbus", "/var/run/dbus/system_bus_socket",
 }
 
 // sameNamespace compares with where we are, and with where the host's init is.
@@ -141,6 +155,10 @@ func (c *Container) Enter(ctx context.Context, p *pidfile.Process, argv []string
 		return nil, err
 	}
 	defer init.Close()
+	if slices.ContainsFunc(c.payload(init), frozen) {
+		return nil, &guest.Error{Status: guest.StatusFailed, Msg: "cannot run a command in " + c.Name.String() + ": it is frozen",
+			Hint: "guestrc thaw " + c.Name.String()}
+	}
 	if err := reachesHost(init); err != nil && !force {
 		return nil, &guest.Error{Status: guest.StatusRefused, Msg: "cannot run a command in " + c.Name.String(), Err: err,
 			Hint: "guestrc exec --force runs it nevertheless"}

@@ -67,7 +67,10 @@ func (Kind) Recall(l guest.Layout, n guest.Name, recorded json.RawMessage, conf 
 		return nil, fmt.Errorf("cannot read what was recorded of %s: %w", n, err)
 	}
 	c := &Container{Name: n, Layout: l, LXCPath: was.LXCPath, ConfigFile: was.Config, LogFile: was.LogFile,
-		Stop: was.Stop, Readiness: was.Ready, Groups: was.Groups, Links: was.Links}
+		Stop: was.Stop, Readiness: was.Ready}
+	if boot, err := pidfile.BootID(); err == nil && boot == was.BootID {
+		c.Groups, c.Links = was.Groups, was.Links
+	}
 	if conf != nil {
 		fresh, err := configure(l, n, conf)
 		if err != nil {
@@ -89,7 +92,11 @@ func (c *Container) Warnings() []*confd.Error { return c.warnings }
 
 // Memo is what Recall needs.
 func (c *Container) Memo() (json.RawMessage, error) {
-	return json.Marshal(memo{c.LXCPath, c.ConfigFile, c.LogFile, c.Stop, c.Readiness, c.Groups, c.Links})
+	boot, err := pidfile.BootID()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(memo{c.LXCPath, c.ConfigFile, c.LogFile, c.Stop, c.Readiness, boot, c.Groups, c.Links})
 }
 
 // Plan is what a start would do.

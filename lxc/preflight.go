@@ -3,10 +3,13 @@ package lxc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/cgroup"
@@ -25,12 +28,14 @@ func (c *Container) Preflight(_ context.Context, others []guest.Claim) error {
 	i := &inspection{c: c}
 	i.program()
 	i.legacy()
+	i.namespaces()
 	i.cgroups()
 	i.rootfs()
 	i.init()
 	i.nets()
 	i.mounts()
 	i.claims(others)
+	i.orphans()
 	return errors.Join(i.errs...)
 }
 
@@ -62,16 +67,33 @@ func (i *inspection) legacy() {
 	}
 }
 
+// namespaces: without a mount namespace of its own, LXC makes the container's
+// root that of the host (pivot_root(2)), for every process that there is.
+func (i *inspection) namespaces() {
+	for _, e := range i.c.file.All("lxc.namespace.keep") {
+		if i.c.Rootfs.Type != "" && slices.Contains(strings.Fields(e.Value), "mnt") {
+			i.fail(e.Pos, "take mnt out", "lxc.namespace.keep has mnt: LXC would replace the host's root by the container's")
+		}
+	}
+}
+
 // cgroups: LXC starts nothing where no hierarchy is mounted and writable.
 func (i *inspection) cgroups() {
 	groups, err := cgroup.Of(os.Getpid())
 	if err == nil && len(groups) == 0 {
 		err = errors.New("no hierarchy is mounted")
 	}
+	if err == nil && !slices.ContainsFunc(groups, writable) {
+		err = errors.New("no hierarchy can be written")
+	}
 	if err != nil {
 		i.errs = append(i.errs, &guest.Error{Status: guest.StatusFailed, Msg: "cannot use control groups", Err: err,
 			Hint: "mount cgroup2 on /sys/fs/cgroup; on OpenRC: rc-service cgroups start"})
 	}
+}
+
+func writable(g cgroup.Group) bool {
+	return unix.Faccessat(unix.AT_FDCWD, g.Dir, unix.W_OK, unix.AT_EACCESS) == nil
 }
 
 func (i *inspection) rootfs() {
@@ -91,8 +113,8 @@ func (i *inspection) rootfs() {
 func (i *inspection) init() {
 	path := i.c.initCommand()
 	_, err := i.c.Rootfs.program(path)
-	if err == nil || errors.Is(err, errNoRoot) || len(i.errs) > 0 && !errors.Is(err, os.ErrNotExist) {
-		return
+	if err == nil || errors.Is(err, errNoRoot) || missing(i.c.Rootfs.Path) {
+		return // of a root that is missing, nothing more is to be said
 	}
 	mounts, _ := i.c.file.Mounts() // its error is told below
 	for _, m := range mounts {
@@ -107,13 +129,18 @@ func (i *inspection) init() {
 	i.fail(at, "lxc.init.cmd names the container's init, by its path inside", "cannot use %s in the rootfs as init: %v", path, cause(err))
 }
 
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return err != nil
+}
+
 // nets wants bridges and interfaces that exist.
 func (i *inspection) nets() {
 	for _, n := range i.c.file.Nets() {
 		if n.Link == "" {
 			continue
 		}
-		if n.Type != "veth" {
+		if n.Type != "veth" || n.VethMode == "router" {
 			if ok, err := bridge.Exists(n.Link); err == nil && !ok {
 				i.fail(n.Pos, "", "there is no network interface %s", n.Link)
 			}
@@ -211,6 +238,16 @@ func (i *inspection) claims(others []guest.Claim) {
 				i.fail(n.Pos, "choose another", "the interface %s belongs to the running guest %s", n.VethPair, other.Guest)
 			}
 		}
+	}
+}
+
+// orphans are processes of an earlier run that nobody knows: two systems on one
+// root would ruin it.
+func (i *inspection) orphans() {
+	if _, pids := i.c.unowned(); len(pids) > 0 {
+		i.errs = append(i.errs, &guest.Error{Status: guest.StatusRefused,
+			Msg:  fmt.Sprintf("cannot start %s: processes are in a cgroup of its name, and no monitor of it answers: %v", i.c.Name, pids),
+			Hint: "look at them (ps), and end them if they are of an earlier run"})
 	}
 }
 

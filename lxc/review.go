@@ -93,9 +93,6 @@ func (r *reviewer) sharing() {
 	}
 }
 
-// controls are the directories through which an init is told to shut down.
-var controls = []string{"/", "/run", "/var/run", "/dev", "/run/systemd", "/run/initctl", "/dev/initctl", "/run/dbus", "/run/openrc"}
-
 func (r *reviewer) hostMounts() {
 	mounts, err := r.c.file.Mounts()
 	if err != nil {
@@ -103,7 +100,7 @@ func (r *reviewer) hostMounts() {
 	}
 	for _, m := range mounts {
 		bind := slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
-		if bind && slices.Contains(controls, filepath.Clean(m.Source)) {
+		if source := filepath.Clean(m.Source); bind && (source == "/" || slices.Contains(controlPoints, source)) {
 			r.warn(m.Pos, "mount only what the container needs from there",
 				"the host's %s is visible inside: a shutdown inside may reach the host's init, and the rung exec is refused", m.Source)
 		}

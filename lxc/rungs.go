@@ -75,9 +75,16 @@ const monitorLag = 2 * time.Second
 // finish kills everything in the container's cgroup. A monitor that hangs is
 // killed as well.
 func (t *target) finish(ctx context.Context, note func(string)) error {
-	init, err := t.holdInit(ctx)
+	killing := ctx
+	if end, ok := ctx.Deadline(); ok { // the rest is for the monitor
+		var cancel context.CancelFunc
+		killing, cancel = context.WithDeadline(ctx, end.Add(-min(monitorLag+time.Second, time.Until(end)/2)))
+		defer cancel()
+	}
+	t.carryOn(t.monitor, "LXC's monitor", note)
+	init, err := t.anyInit(killing)
 	if err == nil {
-		err = t.kill(ctx, init)
+		err = t.kill(killing, init)
 	}
 	if errors.Is(err, errNoInit) || errors.Is(err, pidfile.ErrGone) {
 		err = nil
@@ -86,10 +93,34 @@ func (t *target) finish(ctx context.Context, note func(string)) error {
 		return nil
 	}
 	note("LXC's monitor did not end by itself; killed it too")
-	if killErr := t.monitor.Signal(unix.SIGKILL); killErr != nil && !errors.Is(killErr, pidfile.ErrGone) {
-		return errors.Join(err, killErr)
+	if killErr := t.monitor.Signal(unix.SIGKILL); !errors.Is(killErr, pidfile.ErrGone) {
+		err = errors.Join(err, killErr)
 	}
-	return nil
+	return err
+}
+
+// askTime bounds what a monitor may take that is about to be killed anyway.
+const askTime = time.Second
+
+// anyInit finds init with the monitor's help, or without.
+func (t *target) anyInit(ctx context.Context) (*pidfile.Process, error) {
+	short, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	init, err := t.holdInit(short)
+	if err == nil || errors.Is(err, errNoInit) || ctx.Err() != nil {
+		return init, err
+	}
+	init, err = t.c.childOf(t.monitor)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.init != nil {
+		t.init.Close()
+	}
+	t.init = init
+	return init, nil
 }
 
 // kill ends init and all that is in the container's cgroups. Where these are

@@ -104,11 +104,9 @@ func (c *Container) note(monitor, init *pidfile.Process) error {
 	if err := c.addGroups(init.Pid(), "lxc.payload."+c.instance(), true); err != nil {
 		return err
 	}
-	links, err := bridge.Peers(init.Pid())
-	if err != nil && !init.Ended() {
-		return err
-	}
-	c.Links = links
+	// A dump that was interrupted again and again tells of some: what is missing
+	// goes with the container's network namespace.
+	c.Links, _ = bridge.Peers(init.Pid())
 	return nil
 }
 

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/cgroup"
+	"github.com/guestrc/guestrc/guest"
 )
 
 // sweepTime bounds what it may take to end processes that outlived their
@@ -24,6 +28,9 @@ func (c *Container) Leftovers() []string {
 		if g.same() {
 			left = append(left, "the cgroup "+g.Dir)
 		}
+	}
+	if groups, _ := c.unowned(); len(left) == 0 && len(groups) > 0 { // it rebooted since
+		left = append(left, "the cgroup "+groups[0].Dir)
 	}
 	for _, l := range c.Links {
 		if there, err := bridge.Exists(l.Name); err == nil && there {
@@ -47,9 +54,15 @@ func (c *Container) Sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	var errs []error
+	var payload []cgroup.Group // at once: of version 1, only one has a freezer
 	for _, g := range c.Groups {
 		if g.same() && g.Payload {
-			errs = append(errs, cgroup.Kill(ctx, []cgroup.Group{{Dir: g.Dir}}))
+			payload = append(payload, cgroup.Group{Dir: g.Dir})
+		}
+	}
+	if len(payload) > 0 {
+		if err := cgroup.Kill(ctx, payload); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %w", guest.ErrAlive, err))
 		}
 	}
 	for _, l := range c.Links {
@@ -57,13 +70,46 @@ func (c *Container) Sweep(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, c.sweepGroups())
+	errs = append(errs, c.sweepGroups(), c.sweepPivot())
 	return errors.Join(errs...)
 }
 
-// sweepGroups removes the container's empty cgroups, and LXC's lxc.pivot once
-// no container is left that could be using it (src/lxc/cgroups/cgfsng.c: a
-// monitor moves there to remove its own).
+// sweepPivot removes the group that LXC's monitors move to when they end, in
+// order to remove their own, and that none of them removes
+// (cgfsng_monitor_destroy in src/lxc/cgroups/cgfsng.c). A monitor that ends
+// makes the group, or takes that which is there, then opens it and moves: in
+// between it must not go, or the monitor leaves its own group behind. So it
+// stays while there is a monitor in a group beside it, and, by the kernel's
+// rule, while somebody is in it.
+func (c *Container) sweepPivot() error {
+	var errs []error
+	for _, g := range c.Groups {
+		if g.Payload {
+			continue
+		}
+		beside := filepath.Dir(g.Dir)
+		groups, err := os.ReadDir(beside)
+		if err != nil || slices.ContainsFunc(groups, func(e os.DirEntry) bool { return holdsMonitor(beside, e) }) {
+			errs = append(errs, err)
+			continue
+		}
+		err = unix.Rmdir(filepath.Join(beside, "lxc.pivot"))
+		if err != nil && err != unix.ENOENT && err != unix.EBUSY {
+			errs = append(errs, fmt.Errorf("cannot remove %s/lxc.pivot: %w", beside, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func holdsMonitor(beside string, e os.DirEntry) bool {
+	if !strings.HasPrefix(e.Name(), "lxc.monitor.") {
+		return false
+	}
+	procs, err := cgroup.Group{Dir: filepath.Join(beside, e.Name())}.Procs()
+	return err != nil || len(procs) > 0
+}
+
+// sweepGroups removes the container's empty cgroups.
 func (c *Container) sweepGroups() error {
 	groups, err := cgroup.Named("lxc.payload."+c.instance(), "lxc.monitor."+c.instance())
 	if err != nil {

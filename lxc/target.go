@@ -81,6 +81,9 @@ func (t *target) Wake(ctx context.Context, note func(string)) shutdown.Schedule 
 		return nil // the rungs will say so
 	}
 	t.look(init)
+	if err := t.c.note(t.monitor, init); err != nil { // it may have rebooted since the start
+		note("its cgroups are as recorded at the start: " + err.Error())
+	}
 	groups := t.c.payload(init)
 	if slices.ContainsFunc(groups, frozen) {
 		ctx, cancel := context.WithTimeout(ctx, monitorTime)
