@@ -37,14 +37,16 @@ func alive(t *testing.T, c *rootfs.Container) *pidfile.Process {
 // there are some of its name, so that they look like those of another one.
 func TestANameWithANumberIsAnothers(t *testing.T) {
 	t.Parallel()
-	for _, squatted := range []bool{false, true} {
-		t.Run(fmt.Sprintf("squatted=%v", squatted), func(t *testing.T) {
+	for _, namesake := range []bool{false, true} {
+		t.Run(fmt.Sprintf("namesake=%v", namesake), func(t *testing.T) {
 			w := newWorld(t)
 			a := rootfs.Make(t, rootfs.Handler)
 			b := rootfs.Make(t, rootfs.Handler, rootfs.WithName(a.Name+"-1"))
-			var stranger *lab.Process
-			if squatted {
-				stranger = squat(t, "lxc.payload."+a.Name)
+			var other *pidfile.Process
+			if namesake { // in another lxcpath, and first to have the cgroups
+				c := rootfs.Make(t, rootfs.Handler, rootfs.WithName(a.Name))
+				c.Start(t)
+				other = alive(t, c)
 			}
 			nameA, nameB := w.guest(a), w.guest(b)
 			w.must("start", nameA)
@@ -71,16 +73,34 @@ func TestANameWithANumberIsAnothers(t *testing.T) {
 			w.stoppedBy(nameB, "halt", false)
 			w.must("stop", nameA)
 			w.stoppedBy(nameA, "halt", false)
-			if squatted {
-				select {
-				case <-stranger.Done():
-					t.Error("a process in a cgroup with the container's name was ended, which was none of its own")
-				default:
-				}
-				stranger.Kill()
+			if other != nil && other.Ended() {
+				t.Error("a container of the same name in another lxcpath was ended")
 			}
 		})
 	}
+}
+
+// TestProcessesInItsCgroupAreInTheWay: whose they are cannot be told, so that
+// nothing is started beside them and nothing happens to them.
+func TestProcessesInItsCgroupAreInTheWay(t *testing.T) {
+	w := newWorld(t)
+	c := rootfs.Make(t, rootfs.Handler)
+	name := w.guest(c)
+	stranger := squat(t, "lxc.payload."+c.Name)
+	if r := w.run("start", name); r.code != guest.StatusRefused || !strings.Contains(r.err, fmt.Sprint(stranger.Pid())) {
+		t.Errorf("start: %s", r)
+	}
+	w.must("kill", name)
+	select {
+	case <-stranger.Done():
+		t.Error("a process in a cgroup with the container's name was ended, which was none of its own")
+	default:
+	}
+	stranger.Kill()
+	<-stranger.Done()
+	w.must("start", name)
+	w.must("stop", name)
+	nothingLeft(t, c)
 }
 
 // squat has a process in a cgroup of that name, which no container made.
