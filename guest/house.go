@@ -208,6 +208,10 @@ func (h *House) claims(but Name) ([]Claim, error) {
 	return claims, nil
 }
 
+// startTime is for how long the intent of a start counts that has no lease; its
+// starter may have been killed.
+const startTime = 2 * time.Minute
+
 // claim is what n has to itself if its process runs, or is being made. A record that
 // cannot be read claims nothing: QEMU's own image locks stand behind it.
 func (h *House) claim(n Name) (Claim, bool) {
@@ -219,6 +223,9 @@ func (h *House) claim(n Name) (Claim, bool) {
 	s, err := load(dir)
 	if err != nil {
 		return Claim{}, false
+	}
+	if s.Phase == PhaseStarting && h.strays(n) {
+		return s.Claim, h.Now().Sub(s.StartedAt) < startTime
 	}
 	if s.Phase == PhaseStarting {
 		held, err := pidfile.LeaseHeld(dir)

@@ -132,9 +132,11 @@ func nothingRuns(dir *os.File, s State) bool {
 
 func (st *Status) running(ctx context.Context, s State, i Instance, proc *pidfile.Process, deep bool) {
 	st.State, st.Code, st.PID, st.Schedule = Running, StateRunning, proc.Pid(), i.Plan().Stop
-	switch s.Phase {
-	case PhaseRunning:
-	case PhaseStarting:
+	switch {
+	case s.Stopping:
+		st.Message = "it is being stopped, or a stop of it was interrupted"
+	case s.Phase == PhaseRunning:
+	case s.Phase == PhaseStarting:
 		st.State, st.Message = Starting, "its start is under way, or was interrupted"
 	default:
 		st.Message = "it was started by other means"

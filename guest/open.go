@@ -88,12 +88,6 @@ func find(ctx context.Context, dir *os.File, s State, i Instance) (*pidfile.Proc
 	if errors.Is(err, pidfile.ErrNotRunning) {
 		return i.Find(ctx)
 	}
-	if errors.As(err, new(*pidfile.DoubtError)) && s.Phase == PhaseStarting {
-		// Its starter has the lease, and for a stray it is no process of the guest's.
-		if stray, findErr := i.Find(ctx); stray != nil || findErr != nil {
-			return stray, findErr
-		}
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -96,6 +96,9 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 		if err != nil {
 			return nil, nil, false, errors.Join(withStatus(StatusFailed, "cannot start "+n.String(), err), running.Close())
 		}
+		if !gone && g.state.Stopping {
+			gone = endsAfterAll(ctx, g, running, p)
+		}
 		if gone {
 			running.Close()
 			running = nil
@@ -120,12 +123,31 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	if err != nil {
 		return nil, nil, false, err
 	}
-	defer lease.Close()
+	if lease != nil {
+		defer lease.Close()
+	}
 	proc, err := g.spawn(ctx, i, lease, h.Now)
 	if err != nil {
 		return nil, nil, false, withStatus(StatusFailed, "cannot start "+n.String(), err)
 	}
 	return i, proc, true, nil
+}
+
+// endsAfterAll waits for a guest that was asked to stop by a command that was
+// called off or killed since: to call it running could be true for a while
+// only. One that does not end has not heard, or ignores it, and goes on.
+func endsAfterAll(ctx context.Context, g *handle, proc *pidfile.Process, p Progress) bool {
+	p.Say(fmt.Sprintf("a stop of %s was interrupted; waiting whether it ends", g.name))
+	ctx, cancel := context.WithTimeout(ctx, LockPatience)
+	defer cancel()
+	if proc.Wait(ctx) == nil {
+		return true
+	}
+	p.Warn(fmt.Errorf("%s was asked to stop, and runs on", g.name))
+	if err := g.save(func(s *State) { s.Stopping = false }); err != nil {
+		p.Warn(err)
+	}
+	return false
 }
 
 // sweepLast clears what the previous run left: the record knows it better than
@@ -187,7 +209,7 @@ func (h *House) adopt(ctx context.Context, g *handle, i Instance, proc *pidfile.
 }
 
 // reserve holds the guest against the host and against what others have, and
-// claims its own: intent on record, lease taken. Guests that start at the same
+// claims its own: intent on record, lease taken by the kinds that have one. Guests that start at the same
 // moment take turns here, so that two cannot find the same thing free.
 func (h *House) reserve(ctx context.Context, g *handle, i Instance) (lease *os.File, err error) {
 	base, err := pidfile.OpenDir(h.Layout.RunBase(), true)
@@ -224,6 +246,9 @@ func (h *House) reserve(ctx context.Context, g *handle, i Instance) (lease *os.F
 	})
 	if err != nil {
 		return nil, err
+	}
+	if h.strays(g.name) {
+		return nil, nil // what they start is not to inherit anything of ours
 	}
 	lease, held, err := pidfile.OpenLease(g.dir)
 	if held {

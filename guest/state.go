@@ -35,6 +35,7 @@ type State struct {
 	Phase     string            `json:"phase"`
 	BootID    string            `json:"boot_id"`
 	Process   *pidfile.Identity `json:"process,omitempty"`
+	Stopping  bool              `json:"stopping,omitempty"` // a stop began to ask the guest
 	StartedAt time.Time         `json:"started_at,omitzero"`
 	ReadyAt   time.Time         `json:"ready_at,omitzero"`
 	Claim     Claim             `json:"claim,omitzero"`

@@ -38,6 +38,9 @@ func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 		return nil, g.clear(ctx, i, nil)
 	}
 	defer proc.Close()
+	if err := g.save(func(s *State) { s.Stopping = true }); err != nil {
+		p.Warn(err) // it is to come down all the same
+	}
 	result, err := h.climb(ctx, n, i, proc, nil, p)
 	if err != nil {
 		return result, err

@@ -48,7 +48,7 @@ func (t *target) exec(ctx context.Context, note func(string)) error {
 	attended := make(chan error, 1)
 	quiet := func(string) {} // note belongs to this goroutine
 	go func() { attended <- t.attend(ctx, init, quiet) }()
-	said, err := run(ctx, program, t.c.attach(argv)...)
+	said, err := run(ctx, baseEnv(), program, t.c.attach(argv)...)
 	if err != nil && ctx.Err() == nil && !init.Ended() {
 		return fmt.Errorf("%s inside failed: %w: %s", argv[0], err, firstLine(said))
 	}
@@ -159,7 +159,11 @@ func (c *Container) Enter(ctx context.Context, p *pidfile.Process, argv []string
 		return nil, &guest.Error{Status: guest.StatusFailed, Msg: "cannot run a command in " + c.Name.String() + ": it is frozen",
 			Hint: "guestrc thaw " + c.Name.String()}
 	}
-	if err := reachesHost(init); err != nil && !force {
+	err = reachesHost(init)
+	if init.Ended() {
+		return nil, errNoInit
+	}
+	if err != nil && !force {
 		return nil, &guest.Error{Status: guest.StatusRefused, Msg: "cannot run a command in " + c.Name.String(), Err: err,
 			Hint: "guestrc exec --force runs it nevertheless"}
 	}

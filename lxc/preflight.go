@@ -24,7 +24,7 @@ type inspection struct {
 }
 
 // Preflight says what would make a start fail, or harm another guest.
-func (c *Container) Preflight(_ context.Context, others []guest.Claim) error {
+func (c *Container) Preflight(ctx context.Context, others []guest.Claim) error {
 	i := &inspection{c: c}
 	i.program()
 	i.legacy()
@@ -35,7 +35,7 @@ func (c *Container) Preflight(_ context.Context, others []guest.Claim) error {
 	i.nets()
 	i.mounts()
 	i.claims(others)
-	i.orphans()
+	i.orphans(ctx)
 	return errors.Join(i.errs...)
 }
 
@@ -243,8 +243,13 @@ func (i *inspection) claims(others []guest.Claim) {
 
 // orphans are processes of an earlier run that nobody knows: two systems on one
 // root would ruin it.
-func (i *inspection) orphans() {
-	if _, pids := i.c.unowned(); len(pids) > 0 {
+func (i *inspection) orphans(ctx context.Context) {
+	if i.c.elsewhere(ctx) {
+		i.errs = append(i.errs, &guest.Error{Status: guest.StatusRefused,
+			Msg:  "cannot start " + i.c.Name.String() + ": it runs already, with its monitor in another network namespace",
+			Hint: "stop it from there"})
+	}
+	if pids := i.c.inTheWay(ctx); len(pids) > 0 {
 		i.errs = append(i.errs, &guest.Error{Status: guest.StatusRefused,
 			Msg:  fmt.Sprintf("cannot start %s: processes are in a cgroup of its name, and no monitor of it answers: %v", i.c.Name, pids),
 			Hint: "look at them (ps), and end them if they are of an earlier run"})

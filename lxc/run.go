@@ -2,10 +2,14 @@ package lxc
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,10 +24,10 @@ import (
 // run executes a program in a session of its own, so that a Ctrl-C meant for
 // us does not leave a container half made, and returns what it said. Its output
 // goes through a pipe that the daemon in the background does not hold.
-func run(ctx context.Context, program string, args ...string) (string, error) {
+func run(ctx context.Context, env []string, program string, args ...string) (string, error) {
 	said := &head{left: saidMax}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = baseEnv()
+	cmd.Env = env
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -70,42 +74,55 @@ func firstLine(said string) string {
 	}, string(runes[:min(len(runes), limit)]))
 }
 
+// startVar marks, in their environment, the processes that come of one start.
+const startVar = "GUESTRC_START"
+
+// mark is a new value of startVar.
+func mark() string {
+	var random [8]byte
+	rand.Read(random[:]) // never fails (crypto/rand)
+	return startVar + "=" + hex.EncodeToString(random[:])
+}
+
 // endOrphans ends what a failed lxc-start left running: it came to us as orphans
-// (PR_SET_CHILD_SUBREAPER, prctl(2)), and so does what these leave.
-func endOrphans(ctx context.Context) error {
+// (PR_SET_CHILD_SUBREAPER, prctl(2)), and so does what these leave. We have
+// other children too, guests among them: the mark tells.
+func endOrphans(ctx context.Context, mark string) error {
 	ctx, cancel := context.WithTimeout(ctx, monitorTime)
 	defer cancel()
 	for {
-		orphans, err := children()
-		if err != nil || len(orphans) == 0 {
-			return err
-		}
-		for _, pid := range orphans {
-			if err := endOrphan(ctx, pid); err != nil {
-				return err
+		ended := 0
+		for _, pid := range children() {
+			p, err := pidfile.Capture(pid)
+			if err != nil {
+				continue // it has ended
+			}
+			if marked(pid, mark) {
+				ended++
+				if err := p.Signal(unix.SIGKILL); err == nil || errors.Is(err, pidfile.ErrGone) {
+					err = p.Wait(ctx)
+				}
+			}
+			if err = errors.Join(err, p.Close()); err != nil {
+				return fmt.Errorf("cannot end what lxc-start left: %w", err)
 			}
 		}
-	}
-}
-
-func endOrphan(ctx context.Context, pid int) error {
-	p, err := pidfile.Capture(pid)
-	if err == nil {
-		defer p.Close()
-		if err = p.Signal(unix.SIGKILL); err == nil {
-			err = p.Wait(ctx)
+		if ended == 0 {
+			return nil
 		}
 	}
-	if err != nil && !errors.Is(err, pidfile.ErrGone) {
-		return err
-	}
-	_, err = unix.Wait4(pid, nil, 0, nil) // it has ended
-	return err
 }
 
-// children are those of all of our threads, zombies too.
-func children() (pids []int, err error) {
-	lists, err := filepath.Glob("/proc/self/task/*/children")
+// marked looks at the environment that a process was executed with
+// (proc_pid_environ(5)). LXC's monitor changes its title and not this.
+func marked(pid int, mark string) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	return err == nil && slices.Contains(strings.Split(string(text), "\x00"), mark)
+}
+
+// children are those of all of our threads.
+func children() (pids []int) {
+	lists, _ := filepath.Glob("/proc/self/task/*/children") // the pattern is right
 	for _, list := range lists {
 		text, _ := os.ReadFile(list) // of a thread that has ended
 		for _, field := range strings.Fields(string(text)) {
@@ -114,5 +131,5 @@ func children() (pids []int, err error) {
 			}
 		}
 	}
-	return pids, err
+	return pids
 }

@@ -23,13 +23,19 @@ const monitorTime = 5 * time.Second
 // errOther says that the command socket belongs to another monitor.
 var errOther = errors.New("another monitor answers on the container's command socket")
 
-// Find asks for the container's monitor, whoever started it.
+// Find asks for the container's monitor, whoever started it. One that does not
+// answer is found all the same, so that it can be ended.
 func (c *Container) Find(ctx context.Context) (*pidfile.Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, monitorTime)
 	defer cancel()
 	monitor, _, err := command.Ask(ctx, c.LXCPath, c.instance())
 	if errors.Is(err, command.ErrNobody) {
 		return nil, nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) { // a hook keeps it from answering
+		if silent, lookErr := command.Holder(c.LXCPath, c.instance()); silent != nil || lookErr != nil {
+			return silent, lookErr
+		}
 	}
 	return monitor, c.distrust(err)
 }

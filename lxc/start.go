@@ -52,17 +52,18 @@ func (c *Container) Start(ctx context.Context, _ *os.File) (*pidfile.Process, er
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, os.NewSyscallError("prctl", err)
 	}
-	said, err := run(ctx, program, c.args()...)
+	mark := mark()
+	said, err := run(ctx, append(baseEnv(), mark), program, c.args()...)
 	if err != nil {
 		err = c.startError(fmt.Errorf("%s failed: %w", startProgram, err), said, logged)
-		return nil, errors.Join(err, endOrphans(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, endOrphans(context.WithoutCancel(ctx), mark))
 	}
 	monitor, _, err := command.Ask(ctx, c.LXCPath, c.instance())
 	if errors.Is(err, command.ErrNobody) {
 		return nil, c.endedAtOnce("")
 	}
 	if err != nil {
-		return nil, errors.Join(err, endOrphans(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, endOrphans(context.WithoutCancel(ctx), mark))
 	}
 	return monitor, nil
 }

@@ -54,14 +54,14 @@ func (c *Container) Sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	var errs []error
-	var payload []cgroup.Group // at once: of version 1, only one has a freezer
+	var groups []cgroup.Group // at once: of version 1, only one has a freezer
 	for _, g := range c.Groups {
-		if g.same() && g.Payload {
-			payload = append(payload, cgroup.Group{Dir: g.Dir})
+		if g.same() { // hooks are in the monitor's
+			groups = append(groups, cgroup.Group{Dir: g.Dir})
 		}
 	}
-	if len(payload) > 0 {
-		if err := cgroup.Kill(ctx, payload); err != nil {
+	if len(groups) > 0 {
+		if err := cgroup.Kill(ctx, groups); err != nil {
 			errs = append(errs, fmt.Errorf("%w: %w", guest.ErrAlive, err))
 		}
 	}

@@ -32,6 +32,9 @@ func readFile(path string) ([]byte, fileID, error) {
 	if err != nil {
 		return nil, fileID{}, err
 	}
+	if err := onDisk(f); err != nil {
+		return nil, fileID{}, err
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(text) > maxFile {
 		err = fmt.Errorf("it has more than %d bytes", maxFile)
@@ -41,9 +44,34 @@ func readFile(path string) ([]byte, fileID, error) {
 
 var errDirectory = errors.New("it is a directory")
 
+// onDisk refuses files that the kernel makes up: some of /proc wait for ever
+// when they are read, or are changed by it, such as kmsg.
+func onDisk(f *os.File) error {
+	var fs unix.Statfs_t
+	if err := control(f, func(fd int) error { return unix.Fstatfs(fd, &fs) }); err != nil {
+		return os.NewSyscallError("fstatfs", err)
+	}
+	if fs.Type == unix.PROC_SUPER_MAGIC || fs.Type == unix.SYSFS_MAGIC {
+		return errors.New("it is not a file on a disk but one of the kernel's")
+	}
+	return nil
+}
+
+// control does not make the file blocking, as Fd would.
+func control(f *os.File, act func(fd int) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if failed := conn.Control(func(fd uintptr) { err = act(int(fd)) }); failed != nil {
+		return failed
+	}
+	return err
+}
+
 func stat(f *os.File) (unix.Stat_t, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := control(f, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return st, os.NewSyscallError("fstat", err)
 	}
 	switch st.Mode & unix.S_IFMT {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/pidfile"
 	"github.com/guestrc/guestrc/tests/rootfs"
 )
 
@@ -440,4 +442,98 @@ func TestStartWaitsForTheRealInit(t *testing.T) {
 	}
 	w.must("stop", name)
 	w.stoppedBy(name, "halt", false)
+}
+
+// TestAFailedStartHurtsNobodyElse: not the guests that the same command
+// started, and not what it had as children before.
+func TestAFailedStartHurtsNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	good := rootfs.Make(t, rootfs.Handler)
+	hook := filepath.Join(t.TempDir(), "hook")
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\nsleep 0.2\nexit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	bad := rootfs.Make(t, rootfs.Handler, rootfs.Extra("lxc.hook.pre-start = "+hook))
+	first, second := w.guest(good), w.guest(bad)
+	shell := w.command()
+	shell.Path, shell.Args = "/bin/sh", []string{"sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!; exec " + program + " --root " + w.root + " start " + first + " " + second}
+	var out strings.Builder
+	shell.Stdout = &out
+	if err := shell.Run(); err == nil {
+		t.Error("a start whose hook fails succeeds")
+	}
+	w.wants(first, guest.Running)
+	w.wants(second, guest.Stopped)
+	line, _, _ := strings.Cut(out.String(), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sleeper, err := pidfile.Capture(pid)
+	if err != nil {
+		t.Fatalf("a process that guestrc did not start was ended: %v", err)
+	}
+	defer sleeper.Close()
+	if err := sleeper.Signal(unix.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	w.must("stop", first)
+	nothingLeft(t, good)
+	nothingLeft(t, bad)
+}
+
+// TestStartAfterAnInterruptedStop waits for the end that was asked for.
+func TestStartAfterAnInterruptedStop(t *testing.T) {
+	w := newWorld(t)
+	c := rootfs.Make(t, rootfs.Busybox)
+	name := w.guest(c)
+	w.must("start", name)
+	up(t, c)
+	stop := w.command("stop", name)
+	if err := stop.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { stop.Process.Kill() }) // busybox takes two seconds
+	stop.Wait()
+	if st := w.wants(name, guest.Running); !strings.Contains(st.Message, "stop") {
+		t.Errorf("status: %+v", st)
+	}
+	before := w.status(name).PID
+	w.must("start", name)
+	up(t, c)
+	if after := w.wants(name, guest.Running); after.PID == before || after.Message != "" {
+		t.Errorf("after the start: %+v, was pid %d", after, before)
+	}
+	w.must("stop", name)
+}
+
+// TestKillWhileAHookHangs: the monitor serves nobody before its hooks are
+// through, and can be ended all the same.
+func TestKillWhileAHookHangs(t *testing.T) {
+	w := newWorld(t)
+	hook := filepath.Join(t.TempDir(), "hook")
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := rootfs.Make(t, rootfs.Handler, rootfs.Extra("lxc.hook.start-host = "+hook))
+	name := w.guest(c)
+	start := w.command("start", name)
+	if err := start.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for st := w.status(name); st.State != guest.Starting; st = w.status(name) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it is %s", st.State)
+		}
+	}
+	if r := w.must("kill", name); r.took > 15*time.Second {
+		t.Errorf("kill: %s", r)
+	}
+	start.Wait()
+	if start.ProcessState.ExitCode() == 0 {
+		t.Error("the start that was killed says success")
+	}
+	w.wants(name, guest.Stopped)
+	nothingLeft(t, c)
 }
