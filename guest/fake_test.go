@@ -28,6 +28,7 @@ type fakeKind struct {
 	preflight error
 	settle    error
 	ready     error
+	sweep     *atomic.Pointer[error] // what Sweep returns instead of sweeping
 	spawned   *atomic.Int32
 }
 
@@ -95,6 +96,9 @@ func (i *fakeInstance) Leftovers() []string {
 	return nil
 }
 func (i *fakeInstance) Sweep(context.Context) error {
+	if err := i.kind.sweep.Load(); err != nil {
+		return *err
+	}
 	err := os.Remove(i.leftover())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -156,7 +160,7 @@ func (l *listener) Started(_ int, fresh bool, _ time.Duration) {
 // newHouse has one guest, fake.a, described by an empty file.
 func newHouse(t *testing.T, change ...func(*fakeKind)) (*House, Name, *fakeKind) {
 	t.Helper()
-	k := &fakeKind{t: t, spawned: new(atomic.Int32)}
+	k := &fakeKind{t: t, spawned: new(atomic.Int32), sweep: new(atomic.Pointer[error])}
 	for _, c := range change {
 		c(k)
 	}

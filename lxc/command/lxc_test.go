@@ -49,6 +49,24 @@ func TestTheMonitorOfADaemonIsFound(t *testing.T) {
 	}
 }
 
+// TestTheHolderIsTheMonitor, whether or not it answers.
+func TestTheHolderIsTheMonitor(t *testing.T) {
+	c := newContainer(t, shortDir(t))
+	if p, err := Holder(c.lxcpath, c.name); p != nil || err != nil {
+		t.Fatalf("before the start: %v, %v", p, err)
+	}
+	c.daemon()
+	monitor, _ := check(t, c)
+	p, err := Holder(c.lxcpath, c.name)
+	if err != nil || p == nil || p.Pid() != monitor {
+		t.Fatalf("holder %v (%v), want process %d", p, err, monitor)
+	}
+	defer p.Close()
+	if other, err := Holder(c.lxcpath, c.name+"-other"); other != nil || err != nil {
+		t.Errorf("of another container: %v, %v", other, err)
+	}
+}
+
 func TestTheMonitorInTheForegroundIsFound(t *testing.T) {
 	c := newContainer(t, shortDir(t)+"/") // LXC takes the slash off, too
 	cmd := exec.Command("lxc-start", "-P", c.lxcpath, "-n", c.name, "-f", c.config, "-F")
