@@ -96,7 +96,7 @@ func (c *Container) awaitInit(ctx context.Context, monitor *pidfile.Process) (*p
 		return nil, err
 	}
 	if state != "RUNNING" {
-		return nil, fmt.Errorf("the container is %s", state)
+		return nil, fmt.Errorf("%w: it is %s", errNoInit, state)
 	}
 	return c.init(ctx, monitor)
 }
