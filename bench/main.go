@@ -27,12 +27,13 @@ func main() {
 	}
 	runs := flag.Int("n", 40, "runs of each measurement")
 	guests := flag.Int("guests", 1000, "guests whose status is asked")
+	only := flag.Bool("containers", false, "measure containers only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	if err := run(ctx, *runs, *guests); err != nil {
+	if err := run(ctx, *runs, *guests, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -72,7 +73,7 @@ func (b *bench) add(what, target string, times samples) {
 	fmt.Fprintf(os.Stderr, "%s: median %s ms\n", what, ms(times.at(0.5)))
 }
 
-func run(ctx context.Context, runs, guests int) error {
+func run(ctx context.Context, runs, guests int, only bool) error {
 	runtime.LockOSThread() // children are to die with the thread that made them
 	dir, err := os.MkdirTemp("/dev/shm", "grb")
 	if err != nil {
@@ -88,7 +89,11 @@ func run(ctx context.Context, runs, guests int) error {
 		return err
 	}
 	b := &bench{ctx: ctx, runs: runs, guests: guests, dir: dir, tmp: tmp}
-	for _, measure := range []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.containers} {
+	measures := []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.containers}
+	if only {
+		measures = []func() error{b.build, b.execs, b.containers}
+	}
+	for _, measure := range measures {
 		if err := measure(); err != nil {
 			return err
 		}

@@ -99,7 +99,7 @@ func find(pid int, near func(path string) []string) (groups []Group, err error) 
 		return nil, err
 	}
 	for _, e := range member {
-		for _, at := range near(e.path) {
+		for _, at := range slices.Compact(slices.Sorted(slices.Values(near(e.path)))) {
 			for _, m := range mounted {
 				if g, ok := m.group(e, at); ok {
 					groups = append(groups, g)
@@ -113,9 +113,15 @@ func find(pid int, near func(path string) []string) (groups []Group, err error) 
 
 // group is the existing group at a path of the entry's hierarchy.
 func (m mount) group(e entry, at string) (Group, bool) {
-	dir, ok := m.place(at)
-	if !ok || !m.holds(e) || path.Clean(at) != at { // "/..": outside of our cgroup namespace
+	if !m.holds(e) {
 		return Group{}, false
+	}
+	dir, ok := m.place(at)
+	if !ok || path.Clean(at) != at { // "/..": outside of our cgroup namespace
+		return Group{}, false
+	}
+	if _, err := os.Lstat(dir); err != nil {
+		return Group{}, false // most places have none, and open takes a step for each directory
 	}
 	n, err := open(dir)
 	if err != nil || n.version != m.version { // it may lie under another mount

@@ -244,6 +244,9 @@ func (i *inspection) claims(others []guest.Claim) {
 // orphans are processes of an earlier run that nobody knows: two systems on one
 // root would ruin it.
 func (i *inspection) orphans(ctx context.Context) {
+	if len(i.c.named()) == 0 {
+		return
+	}
 	if i.c.elsewhere(ctx) {
 		i.errs = append(i.errs, &guest.Error{Status: guest.StatusRefused,
 			Msg:  "cannot start " + i.c.Name.String() + ": it runs already, with its monitor in another network namespace",
