@@ -99,7 +99,7 @@ func endOrphans(ctx context.Context, mark string) error {
 			}
 			if marked(pid, mark) {
 				ended++
-				if err := p.Signal(unix.SIGKILL); err == nil || errors.Is(err, pidfile.ErrGone) {
+				if err = p.Signal(unix.SIGKILL); err == nil || errors.Is(err, pidfile.ErrGone) {
 					err = p.Wait(ctx)
 				}
 			}

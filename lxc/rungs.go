@@ -30,27 +30,33 @@ func (t *target) Rung(verb string) shutdown.Rung {
 	return nil
 }
 
-// halt asks init in the way that it understands.
+// turn is how long a container gets in which one init has ended and the next has
+// not begun, before it is looked at again.
+const turn = 20 * time.Millisecond
+
+// halt asks init in the way that it understands. One that ends before it was
+// asked may be rebooting: then the next one is asked.
 func (t *target) halt(ctx context.Context, note func(string)) error {
-	init, err := t.holdInit(ctx)
-	if errors.Is(err, errNoInit) {
-		return nil // it has ended, and LXC is clearing up
+	for {
+		init, err := t.holdInit(ctx)
+		if err == nil {
+			t.look(init)
+			err = pid1.Halt(ctx, init, pid1.Options{Signal: signalOf(t.c.Stop.Halt)}, note)
+		}
+		switch {
+		case err == nil:
+			t.look(init) // it may have become the real init only now
+			return t.attend(ctx, init, note)
+		case errors.Is(err, pid1.ErrDeaf):
+			return fmt.Errorf("%w: %w", shutdown.ErrAbsent, err)
+		case !errors.Is(err, errNoInit) && !errors.Is(err, pidfile.ErrGone):
+			return err
+		}
+		t.learn()
+		if ended, err := within(ctx, t.monitor, turn); ended || err != nil {
+			return nil
+		}
 	}
-	if err != nil {
-		return err
-	}
-	t.look(init)
-	err = pid1.Halt(ctx, init, pid1.Options{Signal: signalOf(t.c.Stop.Halt)}, note)
-	switch {
-	case errors.Is(err, pid1.ErrDeaf):
-		return fmt.Errorf("%w: %w", shutdown.ErrAbsent, err)
-	case errors.Is(err, pidfile.ErrGone):
-		return nil
-	case err != nil:
-		return err
-	}
-	t.look(init) // it may have become the real init only now
-	return t.attend(ctx, init, note)
 }
 
 // signal sends sig to init.
