@@ -24,6 +24,7 @@ mkfs.ext4 e2fsprogs
 mandoc mandoc
 mount mount
 nsenter util-linux
+patch patch
 qemu-img qemu-utils
 shellcheck shellcheck
 ssh openssh-client

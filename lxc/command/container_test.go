@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/guestrc/guestrc/tests/debs"
 	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/need"
 )
@@ -27,7 +28,7 @@ type container struct {
 func newContainer(t *testing.T, lxcpath string) *container {
 	t.Helper()
 	need.Root(t)
-	need.Programs(t, "lxc-start", "lxc-stop", "lxc-info", "lxc-attach", "lxc-freeze", "busybox")
+	need.Programs(t, "lxc-start", "lxc-stop", "lxc-info", "lxc-attach", "lxc-freeze", "apt-get", "dpkg")
 	c := &container{t: t, lxcpath: lxcpath, name: fmt.Sprintf("gr-command-%d-%08x", os.Getpid(), rand.Uint32())}
 	dir := filepath.Join(lxcpath, c.name)
 	c.config = filepath.Join(dir, "config")
@@ -37,11 +38,11 @@ func newContainer(t *testing.T, lxcpath string) *container {
 			t.Fatal(err)
 		}
 	}
-	busybox, err := exec.LookPath("busybox")
+	unpacked, err := debs.UnpackWithLibraries(t.Context(), "busybox-static") // the host's may want libraries
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile(busybox)
+	program, err := os.ReadFile(filepath.Join(unpacked, "usr/bin/busybox"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/guestrc/guestrc/tests/debs"
 	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/need"
 )
@@ -242,7 +243,7 @@ func TestMigrationDoesWhatLXCsOwnToolDoes(t *testing.T) {
 // TestAMigratedContainerStarts: its init writes down what it sees.
 func TestAMigratedContainerStarts(t *testing.T) {
 	need.Root(t)
-	need.Programs(t, "lxc-start", "busybox")
+	need.Programs(t, "lxc-start", "apt-get", "dpkg")
 	name := fmt.Sprintf("confile-%d", os.Getpid())
 	text := strings.Replace(old, "lxc.include = @/net\n", "lxc.network.type = empty\n", 1)
 	for _, line := range []string{"lxc.network.1.ipv4 = 10.9.8.7/24\n", "lxc.network.hwaddr = 00:16:3e:00:00:01\n", "lxc.devttydir = lxc\n"} {
@@ -261,11 +262,11 @@ func TestAMigratedContainerStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	busybox, err := exec.LookPath("busybox")
+	unpacked, err := debs.UnpackWithLibraries(t.Context(), "busybox-static") // the host's may want libraries
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir+"/rootfs/bin/busybox", read(t, busybox))
+	write(t, dir+"/rootfs/bin/busybox", read(t, filepath.Join(unpacked, "usr/bin/busybox")))
 	write(t, dir+"/rootfs/init", "#!/bin/busybox sh\nbusybox=/bin/busybox\n{ $busybox hostname; $busybox ls /shared; ulimit -n; $busybox ls /sys/class/net; } >/seen 2>&1\n")
 	for _, program := range []string{"/rootfs/bin/busybox", "/rootfs/init"} {
 		if err := os.Chmod(dir+program, 0o755); err != nil {
