@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/guestrc/guestrc/cgroup"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/lxc/command"
@@ -30,7 +32,7 @@ func (c *Container) Ready(ctx context.Context, p *pidfile.Process) error {
 	init, err := c.init(ctx, p)
 	if err == nil {
 		defer init.Close()
-		err = pid1.Await(ctx, init, pid1.Options{Signal: signalOf(c.Stop.Halt)})
+		err = pid1.Await(ctx, init, pid1.Options{Signal: unix.Signal(c.Stop.Halt)})
 		if err != nil && init.Ended() {
 			err = errors.New("its init ended" + ending(init))
 		}
@@ -123,7 +125,7 @@ func (c *Container) Reboot(ctx context.Context, p *pidfile.Process, note func(st
 		}
 		note("it was frozen; thawed it")
 	}
-	if err := pid1.Reboot(ctx, init, pid1.Options{Signal: signalOf(c.Stop.Reboot)}, note); err != nil {
+	if err := pid1.Reboot(ctx, init, pid1.Options{Signal: unix.Signal(c.Stop.Reboot)}, note); err != nil {
 		return err
 	}
 	if err := init.Wait(ctx); err != nil {

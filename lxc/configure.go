@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/lxc/confile"
@@ -247,7 +245,7 @@ func parseSignal(text string) (int, error) {
 
 // problem is an error at a place in LXC's configuration.
 func problem(at confile.Pos, hint, format string, args ...any) *confd.Error {
-	e := confd.Errorf(confd.Pos(at), format, args...)
+	e := confd.Errorf(at, format, args...)
 	e.Hint = hint
 	return e
 }
@@ -261,6 +259,3 @@ func (c *Container) initCommand() string {
 	}
 	return "/sbin/init"
 }
-
-// signalOf is a configured signal as a signal.
-func signalOf(n int) unix.Signal { return unix.Signal(n) }

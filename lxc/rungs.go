@@ -41,7 +41,7 @@ func (t *target) halt(ctx context.Context, note func(string)) error {
 		init, err := t.holdInit(ctx)
 		if err == nil {
 			t.look(init)
-			err = pid1.Halt(ctx, init, pid1.Options{Signal: signalOf(t.c.Stop.Halt)}, note)
+			err = pid1.Halt(ctx, init, pid1.Options{Signal: unix.Signal(t.c.Stop.Halt)}, note)
 		}
 		switch {
 		case err == nil:

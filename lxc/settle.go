@@ -101,38 +101,42 @@ func (c *Container) awaitInit(ctx context.Context, monitor *pidfile.Process) (*p
 	return c.init(ctx, monitor)
 }
 
-// note records cgroups and links of the run.
+// note records cgroups and links of the run. When it fails, what was noted
+// before stays.
 func (c *Container) note(monitor, init *pidfile.Process) error {
-	c.Groups = nil
-	if err := c.addGroups(monitor.Pid(), "lxc.monitor."+c.instance(), false); err != nil {
+	ours, err := groupsOf(monitor.Pid(), "lxc.monitor."+c.instance(), false)
+	if err != nil {
 		return err
 	}
-	if err := c.addGroups(init.Pid(), "lxc.payload."+c.instance(), true); err != nil {
+	payload, err := groupsOf(init.Pid(), "lxc.payload."+c.instance(), true)
+	if err != nil {
 		return err
 	}
+	c.Groups = append(ours, payload...)
 	// A dump that was interrupted again and again tells of some: what is missing
 	// goes with the container's network namespace.
 	c.Links, _ = bridge.Peers(init.Pid())
 	return nil
 }
 
-// addGroups keeps those groups of a process that LXC made for this container.
-func (c *Container) addGroups(pid int, name string, payload bool) error {
+// groupsOf keeps those groups of a process that LXC made for this container:
+// not one of lxc.cgroup.dir, nor one that it shares.
+func groupsOf(pid int, name string, payload bool) (kept []Group, err error) {
 	groups, err := cgroup.Of(pid)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
-		return err
+		return nil, err
 	}
 	for _, g := range groups {
 		g, ok := g.Ancestor(name)
 		if !ok {
-			continue // lxc.cgroup.dir, or one that the container shares
+			continue
 		}
 		var st unix.Stat_t
 		if err := unix.Lstat(g.Dir, &st); err == nil {
-			c.Groups = append(c.Groups, Group{g.Dir, st.Ino, payload})
+			kept = append(kept, Group{g.Dir, st.Ino, payload})
 		}
 	}
-	return nil
+	return kept, nil
 }
 
 // ending words how init ended, as far as the kernel tells (Linux 6.15).

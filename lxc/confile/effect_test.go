@@ -63,9 +63,9 @@ lxc.net.3.link = first
 lxc.net.3.name = eth3
 `)
 	want := []Net{
-		{Index: 0, Type: "phys", Pos: Pos{"f", 8, 1}},
-		{Index: 2, Type: "veth", Link: "br0", IPv4: []string{"10.0.0.2/24", "10.0.0.3/24"}, HWAddr: "00:16:3e:xx:xx:xx", VethPair: "vethx", Pos: Pos{"f", 1, 1}},
-		{Index: 3, Link: "first", Name: "eth3", Pos: Pos{"f", 14, 1}},
+		{Index: 0, Type: "phys", Pos: place("f", 8, 1)},
+		{Index: 2, Type: "veth", Link: "br0", IPv4: []string{"10.0.0.2/24", "10.0.0.3/24"}, HWAddr: "00:16:3e:xx:xx:xx", VethPair: "vethx", Pos: place("f", 1, 1)},
+		{Index: 3, Link: "first", Name: "eth3", Pos: place("f", 14, 1)},
 	}
 	if diff := cmp.Diff(want, c.Nets()); diff != "" {
 		t.Error(diff)
@@ -94,9 +94,9 @@ func TestMountsOfEntriesAndTheFstab(t *testing.T) {
 	c := parsed(t, "lxc.mount="+fstab+"\nlxc.mount.entry=/x\\134y\\011 /z  auto  bind,create=dir\nlxc.mount.entry=# no\n")
 	got, err := c.Mounts()
 	want := []Mount{
-		{"/a b", "c/d", "none", []string{"bind", "ro", "optional"}, Pos{fstab, 3, 3}},
-		{"proc", "proc", "proc", nil, Pos{fstab, 4, 1}},
-		{"/x\\y\t", "/z", "auto", []string{"bind", "create=dir"}, Pos{"f", 2, 1}},
+		{"/a b", "c/d", "none", []string{"bind", "ro", "optional"}, place(fstab, 3, 3)},
+		{"proc", "proc", "proc", nil, place(fstab, 4, 1)},
+		{"/x\\y\t", "/z", "auto", []string{"bind", "create=dir"}, place("f", 2, 1)},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)

@@ -3,47 +3,18 @@ package confile
 import (
 	"errors"
 	"fmt"
+
+	"github.com/guestrc/guestrc/confd"
 )
 
-// Pos is a place in a file; Line and Col count from 1, Col in bytes.
-type Pos struct {
-	File string
-	Line int
-	Col  int
-}
+// Pos and Error are those of conf.d: what is told of one file looks like what is
+// told of another.
+type (
+	Pos   = confd.Pos
+	Error = confd.Error
+)
 
-// String gives file:line:col, without the parts that are not known.
-func (p Pos) String() string {
-	switch {
-	case p.Line == 0:
-		return p.File
-	case p.Col == 0:
-		return fmt.Sprintf("%s:%d", p.File, p.Line)
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
-}
-
-// Error is something wrong at a place.
-type Error struct {
-	Pos  Pos
-	Msg  string // lower case, no full stop
-	Hint string // what to write instead; may be empty
-	Err  error  // what the system said; may be nil, and Msg says it too
-}
-
-// Error gives "file:line:col: message".
-func (e *Error) Error() string {
-	if p := e.Pos.String(); p != "" {
-		return p + ": " + e.Msg
-	}
-	return e.Msg
-}
-
-// HintText returns the fix, or nothing.
-func (e *Error) HintText() string { return e.Hint }
-
-// Unwrap returns what the system said.
-func (e *Error) Unwrap() error { return e.Err }
+func place(file string, line, col int) Pos { return Pos{File: file, Line: line, Col: col} }
 
 func errorf(p Pos, hint, format string, args ...any) *Error {
 	return &Error{Pos: p, Hint: hint, Msg: fmt.Sprintf(format, args...)}

@@ -118,7 +118,7 @@ func (s *source) change(edits []edit) (Change, error) {
 		at := start
 		for len(edits) > 0 && edits[0].start < start+len(line) {
 			if edits[0].start < at {
-				return Change{}, errorf(Pos{s.name, number, 0}, "number its networks yourself: lxc.net.N.KEY",
+				return Change{}, errorf(place(s.name, number, 0), "number its networks yourself: lxc.net.N.KEY",
 					"the file is included twice, and this line would need two numbers")
 			}
 			changed = append(append(changed, s.text[at:edits[0].start]...), edits[0].text...)

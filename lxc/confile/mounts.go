@@ -51,7 +51,7 @@ func eachLine(e Entry, add func(string, Pos)) error {
 	for line := range strings.Lines(string(text)) {
 		number++
 		col := 1 + len(line) - len(strings.TrimLeft(line, blank))
-		add(strings.TrimSuffix(line, "\n"), Pos{e.Value, number, col})
+		add(strings.TrimSuffix(line, "\n"), place(e.Value, number, col))
 	}
 	return nil
 }

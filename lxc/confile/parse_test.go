@@ -23,19 +23,19 @@ func TestLinesAreSplitAsLXCSplitsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Entry{
-		{Key: "lxc.b", Written: "lxc.b", Value: `x " y `, Pos: Pos{"f", 3, 3}},
-		{Key: "lxc.c", Written: "lxc.c", Value: "a # b", Pos: Pos{"f", 4, 1}},
-		{Key: "lxc.d", Written: "lxc.d", Value: `"`, Pos: Pos{"f", 4, 13}},
-		{Key: "lxc.e", Written: "lxc.e", Pos: Pos{"f", 8, 1}},
-		{Key: "lxc.f", Written: "lxc.f", Value: `a=b \`, Pos: Pos{"f", 11, 1}},
+		{Key: "lxc.b", Written: "lxc.b", Value: `x " y `, Pos: place("f", 3, 3)},
+		{Key: "lxc.c", Written: "lxc.c", Value: "a # b", Pos: place("f", 4, 1)},
+		{Key: "lxc.d", Written: "lxc.d", Value: `"`, Pos: place("f", 4, 13)},
+		{Key: "lxc.e", Written: "lxc.e", Pos: place("f", 8, 1)},
+		{Key: "lxc.f", Written: "lxc.f", Value: `a=b \`, Pos: place("f", 11, 1)},
 	}
 	if diff := cmp.Diff(want, c.Entries); diff != "" {
 		t.Error(diff)
 	}
 	wantIgnored := []Entry{
-		{Written: "\ufefflxc.uts.name", Pos: Pos{"f", 1, 1}},
-		{Written: "utsname", Pos: Pos{"f", 9, 1}},
-		{Written: "nothing at all", Pos: Pos{"f", 10, 1}},
+		{Written: "\ufefflxc.uts.name", Pos: place("f", 1, 1)},
+		{Written: "utsname", Pos: place("f", 9, 1)},
+		{Written: "nothing at all", Pos: place("f", 10, 1)},
 	}
 	if diff := cmp.Diff(wantIgnored, c.Ignored); diff != "" {
 		t.Error(diff)
@@ -96,7 +96,7 @@ func TestUnknownKeysAreFoundAndTheNearestIsNamed(t *testing.T) {
 }
 
 func TestPosIsFileLineCol(t *testing.T) {
-	for want, p := range map[string]Pos{"": {}, "f": {File: "f"}, "f:2": {"f", 2, 0}, "f:2:3": {"f", 2, 3}} {
+	for want, p := range map[string]Pos{"": {}, "f": {File: "f"}, "f:2": place("f", 2, 0), "f:2:3": place("f", 2, 3)} {
 		if p.String() != want {
 			t.Errorf("%q, want %q", p, want)
 		}

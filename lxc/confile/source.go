@@ -53,7 +53,7 @@ func (s *source) lines(f func(start, end, next int, pos Pos) bool) {
 		if next < len(s.text) && s.text[next] == '\n' {
 			next++
 		}
-		if !f(start, end, next, Pos{s.name, number, start - first + 1}) {
+		if !f(start, end, next, place(s.name, number, start-first+1)) {
 			return
 		}
 		if next > end && s.text[next-1] == '\n' {

@@ -23,7 +23,7 @@ var rooms = map[string]room{
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
 	"lxc":      {[]string{"bridge", "cgroup", "confd", "guest", "pid1", "pidfile", "shutdown", "lxc/..."}, "a kind knows no init system"},
 
-	"lxc/confile": {nil, "a file format knows nothing of guests"},
+	"lxc/confile": {[]string{"confd"}, "a file format knows nothing of guests"},
 	"lxc/command": {[]string{"pidfile"}, "a protocol knows nothing of guests"},
 	"pid1":        {[]string{"pidfile"}, "an init is the same in every sort of container"},
 	"cgroup":      {[]string{"pidfile"}, "it knows processes, not what they are for"},
