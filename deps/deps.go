@@ -1,33 +1,84 @@
-// Package deps works out what a guest's service needs, from the guest's files.
-// So far these are the relations that an administrator states with OpenRC's
-// own variables. It knows no init system's syntax but the names of those
-// variables, and it looks at nothing but configuration.
+// Package deps works out what a service needs, from its files, and says why.
+// It holds the relations that an administrator states with OpenRC's own
+// variables, and those that a kind finds in its configuration. It knows no init
+// system's syntax but the names of those variables, and it looks at nothing but
+// configuration.
 package deps
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/guestrc/guestrc/confd"
 )
 
-// Relations are the services that a guest's service is related to, by the
-// names that OpenRC gives them (openrc-run(8), depend).
-type Relations struct {
-	Need   []string // must run, and stops after us
-	Use    []string // goes before us when it runs
-	Want   []string // is started with us, and may fail
-	After  []string // goes before us
-	Before []string // goes after us
+// Relation is one of OpenRC's words (openrc-run(8), depend).
+type Relation string
+
+// Relations.
+const (
+	Need   Relation = "need"   // must run, and stops after us
+	Use    Relation = "use"    // goes before us when it runs
+	Want   Relation = "want"   // is started with us, and may fail
+	After  Relation = "after"  // goes before us, and is not started for us
+	Before Relation = "before" // goes after us
+)
+
+// Sort says what sort of thing a dependency names.
+type Sort string
+
+// Sorts.
+const (
+	Service Sort = "service" // by the name that OpenRC gives it: "qemu.db", "sshd"
+	Bridge  Sort = "bridge"  // an interface that others are plugged into: "br0"
+	Path    Sort = "path"    // a file or directory, absolute: its mounts must be there
+	Device  Sort = "device"  // a device node, absolute
+)
+
+// Dependency is one thing that a service depends on.
+type Dependency struct {
+	Relation Relation  `json:"relation"`
+	Sort     Sort      `json:"sort"`
+	Name     string    `json:"name"`
+	Why      string    `json:"why"` // the variable or key that says so: "net0_br", "lxc.rootfs.path"
+	Pos      confd.Pos `json:"pos"` // of its assignment; zero for a default
 }
 
-// Of reads rc_need, rc_use, rc_want, rc_after and rc_before.
-func Of(c *confd.Config) Relations {
-	words := func(name string) []string {
-		v, _ := c.Get(name)
-		return strings.Fields(v.Text)
+// Set is everything that one service depends on.
+type Set struct {
+	Dependencies []Dependency
+	// Inputs are the files and directories, absolute, whose change may change
+	// the dependencies, whether or not they exist: conf.d files and a kind's own.
+	Inputs []string
+}
+
+// variables are OpenRC's own, in the order in which they are told.
+var variables = []struct {
+	name     string
+	relation Relation
+}{{"rc_need", Need}, {"rc_use", Use}, {"rc_want", Want}, {"rc_after", After}, {"rc_before", Before}}
+
+// Stated are the dependencies of rc_need, rc_use, rc_want, rc_after and
+// rc_before. OpenRC's "!NAME", which takes a relation of the script back, names
+// nothing.
+func Stated(c *confd.Config) []Dependency {
+	var found []Dependency
+	for _, variable := range variables {
+		v, _ := c.Get(variable.name)
+		for _, name := range strings.Fields(v.Text) {
+			if !strings.HasPrefix(name, "!") {
+				found = append(found, Dependency{variable.relation, Service, name, variable.name, v.Pos})
+			}
+		}
 	}
-	return Relations{
-		Need: words("rc_need"), Use: words("rc_use"), Want: words("rc_want"),
-		After: words("rc_after"), Before: words("rc_before"),
+	return found
+}
+
+// Add appends d unless the same relation to the same thing is there already:
+// the first place that says so is told.
+func (s *Set) Add(d Dependency) {
+	same := func(o Dependency) bool { return o.Relation == d.Relation && o.Sort == d.Sort && o.Name == d.Name }
+	if !slices.ContainsFunc(s.Dependencies, same) {
+		s.Dependencies = append(s.Dependencies, d)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/pidfile"
 	"github.com/guestrc/guestrc/shutdown"
 )
@@ -50,6 +51,8 @@ func (k fakeKind) Strays() bool                { return false }
 func (k fakeKind) Times(Name, *confd.Config) (start, stop time.Duration, err error) {
 	return time.Second, 10 * time.Second, nil
 }
+
+func (k fakeKind) Depends(Layout, Name, *confd.Config) (deps.Set, error) { return deps.Set{}, nil }
 
 func (k fakeKind) Recall(l Layout, n Name, memo json.RawMessage, c *confd.Config) (Instance, error) {
 	if c != nil {

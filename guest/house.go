@@ -105,19 +105,33 @@ func (h *House) Check(ctx context.Context, n Name) error {
 	return withStatus(StatusNotConfigured, "cannot start "+n.String(), i.Preflight(ctx, running))
 }
 
-// Needs is what the files of n say about other services, and how long its
-// start and its stop may take. The host is not looked at.
-func (h *House) Needs(n Name) (r deps.Relations, start, stop time.Duration, err error) {
+// Service is what the files of one guest say to an init system.
+type Service struct {
+	deps.Set
+	Start, Stop time.Duration // what they may take; math.MaxInt64: for ever
+}
+
+// Service reads the files of n and looks at nothing else. What faulty files
+// still tell is returned with the error: at least which they are.
+func (h *House) Service(n Name) (s Service, err error) {
 	k, err := h.kind(n)
 	if err != nil {
-		return r, 0, 0, err
+		return s, err
 	}
+	s.Inputs = h.Layout.ConfFiles(n)
 	c, err := h.Load(n)
 	if err != nil {
-		return r, 0, 0, err
+		return s, err
 	}
-	start, stop, err = k.Times(n, c)
-	return deps.Of(c), LockPatience + start, stop, err
+	s.Dependencies = deps.Stated(c)
+	found, err := k.Depends(h.Layout, n, c)
+	for _, d := range found.Dependencies {
+		s.Add(d)
+	}
+	s.Inputs = append(s.Inputs, found.Inputs...)
+	start, stop, errTimes := k.Times(n, c)
+	s.Start, s.Stop = LockPatience+start, stop
+	return s, errors.Join(err, errTimes)
 }
 
 // recall makes the instance that s tells of; without a memo, the one that the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/pidfile"
 	"github.com/guestrc/guestrc/shutdown"
 )
@@ -28,6 +29,10 @@ type Kind interface {
 	// Times are what a start and a stop may take, from the files alone;
 	// math.MaxInt64 for one without an end.
 	Times(n Name, c *confd.Config) (start, stop time.Duration, err error)
+	// Depends is what a guest's service depends on besides what deps.Stated
+	// finds, and which files besides conf.d's say so. Only configuration is
+	// read. What a faulty file still tells is returned with the error.
+	Depends(l Layout, n Name, c *confd.Config) (deps.Set, error)
 	// Recall makes the instance that is running from the memo it left when it
 	// started, with the stop policy of c where c is not nil: files may have
 	// been edited, broken or deleted while the guest ran.
@@ -93,6 +98,22 @@ type Rebooter interface {
 type Freezer interface {
 	Freeze(ctx context.Context, p *pidfile.Process) error
 	Thaw(ctx context.Context, p *pidfile.Process) error
+}
+
+// Plugged is an Instance whose guest has interfaces of the host's plugged into
+// bridges.
+type Plugged interface {
+	// Plugs are those of the running guest, and where they belong, whether or
+	// not they are plugged in now.
+	Plugs(ctx context.Context, p *pidfile.Process) ([]Plug, error)
+}
+
+// Plug is one interface of a guest's on the host.
+type Plug struct {
+	Guest  string `json:"guest"`
+	Link   string `json:"link"`  // "qdb-0", "vethX"
+	Index  int    `json:"index"` // of the link, in our network namespace
+	Bridge string `json:"bridge"`
 }
 
 // Enterable is an Instance that one can be inside of. Both give the argv of a

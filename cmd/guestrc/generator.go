@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/units"
 )
@@ -37,27 +38,27 @@ func (e *env) runGenerator(args []string) error {
 
 // service is what n's files say about its unit.
 func (e *env) service(n guest.Name) (units.Service, error) {
-	relations, start, stop, err := e.house.Needs(n)
+	found, err := e.house.Service(n)
 	if err != nil {
 		return units.Service{}, err
 	}
-	return units.Service{
-		Kind: n.Kind, Instance: n.Instance,
-		Requires: unitNames(relations.Need), Wants: unitNames(relations.Want),
-		After:  append(unitNames(relations.After), unitNames(relations.Use)...),
-		Before: unitNames(relations.Before),
-		Start:  start, Stop: stop,
-	}, nil
-}
-
-// unitNames are the units of those services that are guests. Others have no
-// counterpart that is known here.
-func unitNames(services []string) []string {
-	var names []string
-	for _, s := range services {
-		if n, err := guest.ParseName(s); err == nil && isKind(n.Kind) {
-			names = append(names, units.Name(n.Kind, n.Instance))
+	s := units.Service{Kind: n.Kind, Instance: n.Instance, Start: found.Start, Stop: found.Stop}
+	for _, d := range found.Dependencies {
+		other, err := guest.ParseName(d.Name)
+		if err != nil || !isKind(other.Kind) || d.Sort != deps.Service {
+			continue
+		}
+		unit := units.Name(other.Kind, other.Instance)
+		switch d.Relation {
+		case deps.Need:
+			s.Requires = append(s.Requires, unit)
+		case deps.Want:
+			s.Wants = append(s.Wants, unit)
+		case deps.Use, deps.After:
+			s.After = append(s.After, unit)
+		case deps.Before:
+			s.Before = append(s.Before, unit)
 		}
 	}
-	return names
+	return s, nil
 }

@@ -19,9 +19,9 @@ var rooms = map[string]room{
 	"shutdown": {nil, "it keeps deadlines; how a rung acts is a kind's business"},
 	"deps":     {[]string{"confd"}, "what a guest needs follows from its files alone"},
 	"guest":    {[]string{"confd", "deps", "pidfile", "shutdown"}, "it knows no kind and no init system"},
-	"qemu":     {[]string{"confd", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
+	"qemu":     {[]string{"bridge", "confd", "deps", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
-	"lxc":      {[]string{"bridge", "cgroup", "confd", "guest", "pid1", "pidfile", "shutdown", "lxc/..."}, "a kind knows no init system"},
+	"lxc":      {[]string{"bridge", "cgroup", "confd", "deps", "guest", "pid1", "pidfile", "shutdown", "lxc/..."}, "a kind knows no init system"},
 
 	"lxc/confile": {[]string{"confd"}, "a file format knows nothing of guests"},
 	"lxc/command": {[]string{"pidfile"}, "a protocol knows nothing of guests"},
@@ -29,11 +29,15 @@ var rooms = map[string]room{
 	"cgroup":      {[]string{"pidfile"}, "it knows processes, not what they are for"},
 	"bridge":      {nil, "it knows links, not what is plugged into them"},
 
-	"initd": {nil, "an init system's side knows no kind"},
-	"units": {nil, "an init system's side knows no kind"},
+	"bridge/netifrc": {[]string{"bridge", "confd"}, "variables of bridges; guests are nothing to it"},
+	"bridge/owner":   {nil, "it looks for who else is in charge of an interface"},
+	"manifest":       {nil, "it knows files, not what they are for"},
 
-	"cmd/guestrc": {[]string{"confd", "guest", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "units"}, "it puts the house together"},
-	"docs/man":    {[]string{"confd", "qemu", "lxc"}, "it writes the tables of variables into a man page"},
+	"initd": {[]string{"manifest"}, "an init system's side knows no kind"},
+	"units": {[]string{"manifest"}, "an init system's side knows no kind"},
+
+	"cmd/guestrc": {[]string{"bridge/...", "bridge", "confd", "deps", "guest", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "manifest", "units"}, "it puts the house together"},
+	"docs/man":    {[]string{"bridge/netifrc", "confd", "qemu", "lxc"}, "it writes the tables of variables into a man page"},
 }
 
 func TestRoomsKnowOnlyTheirOwn(t *testing.T) {
