@@ -35,7 +35,7 @@ install: bin/guestrc
 	$(INSTALL) -m 755 bin/guestrc $(DESTDIR)$(BINDIR)/guestrc
 	sed 's|/usr/bin/guestrc|$(BINDIR)/guestrc|g' initd/guestrc > $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc
 	chmod 755 $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc
-	for kind in lxc qemu; do \
+	for kind in lxc net qemu; do \
 		sed 's|/usr/bin/guestrc|$(BINDIR)/guestrc|g' units/guestrc-$$kind@.service > $(DESTDIR)$(UNITDIR)/guestrc-$$kind@.service && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/guestrc-$$kind@.service || exit 1; \
 	done
@@ -56,7 +56,7 @@ install: bin/guestrc
 
 # Leaves conf.d and what guests keep alone.
 uninstall:
-	rm -f $(DESTDIR)$(GENERATORDIR)/guestrc-generator $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service $(DESTDIR)$(UNITDIR)/guestrc-lxc@.service \
+	rm -f $(DESTDIR)$(GENERATORDIR)/guestrc-generator $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service $(DESTDIR)$(UNITDIR)/guestrc-lxc@.service $(DESTDIR)$(UNITDIR)/guestrc-net@.service \
 		$(DESTDIR)$(MANDIR)/man8/guestrc.8 $(DESTDIR)$(MANDIR)/man5/guestrc.conf.5 \
 		$(DESTDIR)$(BASHDIR)/guestrc $(DESTDIR)$(ZSHDIR)/_guestrc $(DESTDIR)$(FISHDIR)/guestrc.fish
 	rm -rf $(DESTDIR)$(DOCDIR)
@@ -79,7 +79,7 @@ lint:
 	$(GO) vet ./...
 	$(GO) -C tools build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
-	shellcheck -s sh initd/guestrc tests/*.sh tests/lab/machine.sh
+	shellcheck -s sh initd/guestrc tests/*.sh tests/lab/machine.sh tests/release/release.sh
 	shellcheck .ci/run
 
 bench:
@@ -90,6 +90,11 @@ bench:
 fuzz:
 	sh tests/fuzz.sh $(FUZZTIME)
 
+# The services' tests on bookworm, trixie and sid, each under OpenRC and systemd.
+matrix:
+	sh tests/deps.sh test
+	@$(GO) run ./tests/matrix
+
 # Both README commands in a bare root of the distribution, with only Go in it.
 bare:
 	sh tests/bare.sh
@@ -99,4 +104,4 @@ clean:
 
 FORCE:
 
-.PHONY: build install uninstall demo test deps lint bench fuzz bare clean FORCE
+.PHONY: build install uninstall demo test deps lint bench fuzz matrix bare clean FORCE

@@ -27,13 +27,14 @@ func main() {
 	}
 	runs := flag.Int("n", 40, "runs of each measurement")
 	guests := flag.Int("guests", 1000, "guests whose status is asked")
-	only := flag.Bool("containers", false, "measure containers only")
+	containers := flag.Bool("containers", false, "measure containers only")
+	depends := flag.Bool("depends", false, "measure dependencies only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	if err := run(ctx, *runs, *guests, *only); err != nil {
+	if err := run(ctx, *runs, *guests, *containers, *depends); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -73,7 +74,7 @@ func (b *bench) add(what, target string, times samples) {
 	fmt.Fprintf(os.Stderr, "%s: median %s ms\n", what, ms(times.at(0.5)))
 }
 
-func run(ctx context.Context, runs, guests int, only bool) error {
+func run(ctx context.Context, runs, guests int, containers, depends bool) error {
 	runtime.LockOSThread() // children are to die with the thread that made them
 	dir, err := os.MkdirTemp("/dev/shm", "grb")
 	if err != nil {
@@ -89,9 +90,12 @@ func run(ctx context.Context, runs, guests int, only bool) error {
 		return err
 	}
 	b := &bench{ctx: ctx, runs: runs, guests: guests, dir: dir, tmp: tmp}
-	measures := []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.containers}
-	if only {
+	measures := []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.depends, b.containers}
+	switch {
+	case containers:
 		measures = []func() error{b.build, b.execs, b.containers}
+	case depends:
+		measures = []func() error{b.build, b.depends}
 	}
 	for _, measure := range measures {
 		if err := measure(); err != nil {

@@ -1,6 +1,7 @@
-// Package bridge looks at the host's network links: bridges, and the host's
-// ends of a guest's links. It refuses to remove a link that is not, in number,
-// name and kind, the one that was noted.
+// Package bridge makes the host's bridges as they are to be, and looks at its
+// links: what is plugged in, and the host's ends of a guest's links. It refuses
+// to touch a link that is not, in number, name and kind, the one that was noted,
+// to take a port out of a bridge, and what is no bridge of the kernel's.
 package bridge
 
 import (
@@ -15,7 +16,7 @@ import (
 type Link struct {
 	Name   string // as the kernel has it, at most 15 bytes
 	Index  int    // unique in the namespace while the link exists
-	Kind   string // "veth", "bridge"; "device" for one that has no kind
+	Kind   string // "veth", "tun" (taps too), "bridge"; "device" for one that has no kind
 	Master string // the bridge that it is a port of, or empty
 }
 
@@ -61,7 +62,7 @@ func Remove(l Link) error {
 	switch {
 	case absent(err):
 		return nil
-	case err == nil && (there.Attrs().Name != l.Name || there.Type() != l.Kind):
+	case err == nil && (there.Attrs().Name != l.Name || kind(there) != l.Kind):
 		return nil
 	case err == nil:
 		err = netlink.LinkDel(there)

@@ -1,12 +1,10 @@
 package bridge
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 // SameNet reports whether the process shares our network namespace.
@@ -81,16 +79,8 @@ func Peers(pid int) ([]Link, error) {
 	return peers, nil
 }
 
-// dumps bounds how often links are listed anew because they changed meanwhile.
-const dumps = 5
-
-func list() (all []netlink.Link, err error) {
-	for range dumps {
-		all, err = netlink.LinkList()
-		if !errors.Is(err, netlink.ErrDumpInterrupted) && !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
+func list() ([]netlink.Link, error) {
+	all, err := whole(netlink.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list network interfaces: %w", err)
 	}

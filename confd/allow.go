@@ -86,6 +86,8 @@ func (s *source) operands(words []*syntax.Word, understand func(*syntax.Word) (a
 func (s *source) assignment(a *syntax.Assign) (assign, *Error) {
 	name := a.Name.Value
 	switch {
+	case a.Array != nil && s.foreign && !a.Append && s.has(int(a.Name.ValuePos.Offset()), name+"=("):
+		return s.array(a)
 	case a.Index != nil || a.Array != nil:
 		return assign{}, s.refuse(a.Pos(), "an array", hintStatic)
 	case a.Append:
@@ -102,6 +104,32 @@ func (s *source) assignment(a *syntax.Assign) (assign, *Error) {
 			return assign{}, err
 		}
 		set.value = value
+	}
+	return set, nil
+}
+
+// array understands NAME=( "a" "b" ), where all words mean themselves, as the
+// text of the words, one to a line.
+func (s *source) array(a *syntax.Assign) (assign, *Error) {
+	name := a.Name.Value
+	if reserved(name) {
+		return assign{}, s.refuseName(a.Pos(), name)
+	}
+	set := assign{name: name, pos: s.pos(a.Name.ValuePos), array: true}
+	for i, e := range a.Array.Elems {
+		if e.Index != nil || e.Value == nil {
+			return assign{}, s.refuse(e.Pos(), "an array with keys", hintStatic)
+		}
+		text, err := s.word(e.Value.Parts, spot{in: inExport})
+		if err != nil {
+			err.Msg = "an array whose elements are not plain words is not allowed here"
+			err.Hint = "write one text, a line for each element: " + name + "=\"…\""
+			return assign{}, err
+		}
+		if i > 0 {
+			set.value = append(set.value, part{text: "\n"})
+		}
+		set.value = append(set.value, text...)
 	}
 	return set, nil
 }

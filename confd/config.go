@@ -1,7 +1,8 @@
 // Package confd reads /etc/conf.d files: POSIX shell assignments, understood
 // without being run. It refuses everything that would need a shell (command
 // substitution, conditionals, functions, sourcing), with the position, the
-// reason and what to write instead. It knows the names, types and defaults of
+// reason and what to write instead; in a file of another program's it skips
+// that and tells of it. It knows the names, types and defaults of
 // variables, and nothing of what a guest does with them.
 package confd
 

@@ -13,6 +13,10 @@ type environment struct {
 	order    int // of the next assignment
 	set      int // names set by files
 	expanded int // bytes of all values
+
+	// uncertain are the variables that a foreign file has set in a way that
+	// cannot be read; nil where there is no such file.
+	uncertain map[string]doubt
 }
 
 type variable struct {
@@ -122,6 +126,12 @@ func (e *environment) assign(a assign, text string) *Error {
 	}
 	if e.expanded += len(text); e.expanded > maxExpanded {
 		return Errorf(a.pos, "the values have more than %d bytes in all", maxExpanded)
+	}
+	if e.uncertain != nil {
+		delete(e.uncertain, a.name)
+		if a.array {
+			e.uncertain[a.name] = doubt{array: true}
+		}
 	}
 	e.order++
 	v.Text, v.Pos, v.isSet, v.order = text, a.pos, true, e.order

@@ -17,6 +17,7 @@ type assign struct {
 	value  word
 	when   condition
 	export bool
+	array  bool // the elements of one, joined by newlines
 }
 
 // condition says when an assignment takes place.

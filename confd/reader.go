@@ -14,27 +14,24 @@ type reader struct {
 	files  []string
 	parser *syntax.Parser
 	env    *environment
+
+	skipped   []Skipped // of a foreign file
+	functions []Function
 }
 
 func newReader(preset map[string]string) *reader {
-	return &reader{
-		parser: syntax.NewParser(syntax.Variant(syntax.LangPOSIX), syntax.KeepComments(true)),
-		env:    newEnvironment(preset),
-	}
+	return &reader{parser: newParser(), env: newEnvironment(preset)}
+}
+
+func newParser() *syntax.Parser {
+	return syntax.NewParser(syntax.Variant(syntax.LangPOSIX), syntax.KeepComments(true))
 }
 
 // read takes in one file: bytes, syntax, meaning, values, in that order. What
 // comes later may rely on what came before.
 func (r *reader) read(name string, src []byte) (err error) {
 	s := &source{name: name, text: src}
-	// The parser has panicked on bad input before, and this program runs as
-	// root over files of many guests: a broken file must not hide the others.
-	defer func() {
-		if p := recover(); p != nil {
-			err = &Error{Pos: Pos{File: name}, Msg: fmt.Sprintf("cannot understand the file: internal error: %v", p),
-				Hint: "this is a bug in guestrc; please report it with the file"}
-		}
-	}()
+	defer caught(name, &err)
 	if e := checkBytes(name, src); e != nil {
 		return e
 	}
@@ -47,12 +44,27 @@ func (r *reader) read(name string, src []byte) (err error) {
 		return err
 	}
 	for _, st := range program {
+		if len(r.env.uncertain) > 0 {
+			if e := r.env.doubts(st); e != nil {
+				return e
+			}
+		}
 		if e := r.env.run(st); e != nil {
 			return e
 		}
 	}
 	r.files = append(r.files, name)
 	return nil
+}
+
+// caught turns a panic into an error. The parser has panicked on bad input
+// before, and this program runs as root over files of many guests: a broken
+// file must not hide the others.
+func caught(name string, err *error) {
+	if p := recover(); p != nil {
+		*err = &Error{Pos: Pos{File: name}, Msg: fmt.Sprintf("cannot understand the file: internal error: %v", p),
+			Hint: "this is a bug in guestrc; please report it with the file"}
+	}
 }
 
 // parse gives the syntax tree. A comment ends with its line, but the parser

@@ -50,6 +50,8 @@ func (s *source) refuseCommand(c syntax.Command) *Error {
 		what = "a subshell"
 	case *syntax.Block:
 		what, hint = "a { } group", "write its lines without the braces"
+	case *syntax.DeclClause:
+		what, hint = c.Variant.Value, "write NAME=value alone"
 	case *syntax.BinaryCmd:
 		return s.refuse(c.OpPos, "the operator "+c.Op.String(), hintCommand)
 	}
@@ -90,7 +92,11 @@ func (s *source) refuseCall(c *syntax.CallExpr) *Error {
 	case "eval", "set", "exec", "exit", "return", "test", "[", "echo", "printf", "trap", "cd", "umask", "ulimit", "shift", "alias", "read":
 		return s.refuse(at, "the command "+command, hintStatic)
 	}
-	name, _, isAssign := strings.Cut(command, "=")
+	start := command
+	if lit, ok := c.Args[0].Parts[0].(*syntax.Lit); ok {
+		start = lit.Value
+	}
+	name, _, isAssign := strings.Cut(start, "=")
 	switch {
 	case isAssign && strings.HasSuffix(name, "+") && syntax.ValidName(name[:len(name)-1]):
 		name = name[:len(name)-1]

@@ -9,8 +9,9 @@ import (
 // source is the text of one file. The parser's tree leaves out joined lines
 // ("\" before a newline), so that what decides on meaning looks here.
 type source struct {
-	name string
-	text []byte
+	name    string
+	text    []byte
+	foreign bool // not ours: arrays are understood, and other things are skipped
 }
 
 // pos places a node. The parser keeps 14 bits of a column and gives 0 beyond.
@@ -47,7 +48,7 @@ func (s *source) after(offset int) byte {
 // blankBackslashes replaces the backslash that ends a comment by a space, and
 // reports whether there was one.
 func (s *source) blankBackslashes(tree *syntax.File) (found bool) {
-	blank := func(comments []syntax.Comment) {
+	blank := func(comments ...syntax.Comment) {
 		for _, c := range comments {
 			start := int(c.Hash.Offset())
 			end := bytes.IndexByte(s.text[start:], '\n')
@@ -62,8 +63,16 @@ func (s *source) blankBackslashes(tree *syntax.File) (found bool) {
 		}
 	}
 	for _, st := range tree.Stmts {
-		blank(st.Comments)
+		blank(st.Comments...)
 	}
-	blank(tree.Last)
+	blank(tree.Last...)
+	if s.foreign { // what is skipped has comments too
+		syntax.Walk(tree, func(n syntax.Node) bool {
+			if c, ok := n.(*syntax.Comment); ok {
+				blank(*c)
+			}
+			return true
+		})
+	}
 	return found
 }

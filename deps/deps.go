@@ -33,6 +33,8 @@ const (
 	Bridge  Sort = "bridge"  // an interface that others are plugged into: "br0"
 	Path    Sort = "path"    // a file or directory, absolute: its mounts must be there
 	Device  Sort = "device"  // a device node, absolute
+
+	Interface Sort = "interface" // a network interface of the host: "eth0"
 )
 
 // Dependency is one thing that a service depends on.

@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/guestrc/guestrc/confd"
-	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/pidfile"
 )
 
@@ -105,35 +102,6 @@ func (h *House) Check(ctx context.Context, n Name) error {
 	return withStatus(StatusNotConfigured, "cannot start "+n.String(), i.Preflight(ctx, running))
 }
 
-// Service is what the files of one guest say to an init system.
-type Service struct {
-	deps.Set
-	Start, Stop time.Duration // what they may take; math.MaxInt64: for ever
-}
-
-// Service reads the files of n and looks at nothing else. What faulty files
-// still tell is returned with the error: at least which they are.
-func (h *House) Service(n Name) (s Service, err error) {
-	k, err := h.kind(n)
-	if err != nil {
-		return s, err
-	}
-	s.Inputs = h.Layout.ConfFiles(n)
-	c, err := h.Load(n)
-	if err != nil {
-		return s, err
-	}
-	s.Dependencies = deps.Stated(c)
-	found, err := k.Depends(h.Layout, n, c)
-	for _, d := range found.Dependencies {
-		s.Add(d)
-	}
-	s.Inputs = append(s.Inputs, found.Inputs...)
-	start, stop, errTimes := k.Times(n, c)
-	s.Start, s.Stop = LockPatience+start, stop
-	return s, errors.Join(err, errTimes)
-}
-
 // recall makes the instance that s tells of; without a memo, the one that the
 // files describe.
 func (h *House) recall(ctx context.Context, n Name, s State, p Progress) (Instance, error) {
@@ -167,40 +135,6 @@ func (h *House) recorded(ctx context.Context, n Name, s State) (Instance, error)
 		return nil, err
 	}
 	return k.Recall(h.Layout, n, s.Memo, nil)
-}
-
-// Names lists all guests that have a conf.d file, an init script or a run
-// directory, sorted.
-func (h *House) Names() ([]Name, error) {
-	seen := map[Name]bool{}
-	for _, dir := range []string{h.Layout.ConfDir(), h.Layout.InitDir(), h.Layout.RunBase()} {
-		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("cannot list guests: %w", err)
-		}
-		for _, e := range entries {
-			n, err := ParseName(filepath.Base(e.Name()))
-			if err != nil {
-				continue
-			}
-			if _, err := h.kind(n); err != nil || dir == h.Layout.InitDir() && !ours(filepath.Join(dir, e.Name())) {
-				continue
-			}
-			seen[n] = true
-		}
-	}
-	names := make([]Name, 0, len(seen))
-	for n := range seen {
-		names = append(names, n)
-	}
-	slices.SortFunc(names, func(a, b Name) int { return strings.Compare(a.String(), b.String()) })
-	return names, nil
-}
-
-// ours tells whether an init script is a symlink to guestrc's, or to guestrc.
-func ours(script string) bool {
-	target, err := os.Readlink(script)
-	return err == nil && filepath.Base(target) == "guestrc"
 }
 
 // claims collects what the other running guests have to themselves.

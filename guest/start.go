@@ -291,8 +291,11 @@ func (g *handle) record(i Instance, proc *pidfile.Process, now time.Time) error 
 	}
 	identity := proc.Identity()
 	return g.save(func(s *State) {
+		if s.Phase != PhaseStarting { // else it stands there, and i may be recalled and know less
+			s.Claim = i.Claim()
+		}
 		s.Phase, s.BootID, s.Process = PhaseRunning, identity.BootID, &identity
-		s.StartedAt, s.Claim, s.Memo = now, i.Claim(), memo
+		s.StartedAt, s.Memo = now, memo
 	})
 }
 

@@ -42,6 +42,7 @@ func configure(l guest.Layout, n guest.Name, conf *confd.Config) (*Container, er
 	p.extraArgs(file)
 	p.c.file = file
 	p.c.Rootfs = rootfsOf(file)
+	_, p.c.Shares = file.Get("lxc.namespace.share.net")
 	p.log()
 	p.start()
 	p.stop()

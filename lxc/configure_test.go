@@ -16,7 +16,7 @@ import (
 )
 
 // files lays out files below a root and returns its layout.
-func files(t *testing.T, content map[string]string) guest.Layout {
+func files(t testing.TB, content map[string]string) guest.Layout {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range content {

@@ -29,6 +29,7 @@ type Container struct {
 
 	Groups []Group       // the cgroups of the run that is on record
 	Links  []bridge.Link // the host's ends of its network
+	Shares bool          // its network is another container's, whose links are not for us to remove
 
 	conf     *confd.Config   // for positions; nil when recalled
 	file     *confile.Config // what ConfigFile says; nil when recalled
@@ -67,6 +68,7 @@ type memo struct {
 	BootID  string        `json:"boot_id"` // numbers of cgroups and links come again after it
 	Groups  []Group       `json:"groups,omitempty"`
 	Links   []bridge.Link `json:"links,omitempty"`
+	Shares  bool          `json:"shares_net,omitempty"`
 }
 
 // instance is the name that LXC knows the container by.

@@ -67,7 +67,7 @@ func (Kind) Recall(l guest.Layout, n guest.Name, recorded json.RawMessage, conf 
 		return nil, fmt.Errorf("cannot read what was recorded of %s: %w", n, err)
 	}
 	c := &Container{Name: n, Layout: l, LXCPath: was.LXCPath, ConfigFile: was.Config, LogFile: was.LogFile,
-		Stop: was.Stop, Readiness: was.Ready}
+		Stop: was.Stop, Readiness: was.Ready, Shares: was.Shares}
 	if boot, err := pidfile.BootID(); err == nil && boot == was.BootID {
 		c.Groups, c.Links = was.Groups, was.Links
 	}
@@ -96,7 +96,7 @@ func (c *Container) Memo() (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(memo{c.LXCPath, c.ConfigFile, c.LogFile, c.Stop, c.Readiness, boot, c.Groups, c.Links})
+	return json.Marshal(memo{c.LXCPath, c.ConfigFile, c.LogFile, c.Stop, c.Readiness, boot, c.Groups, c.Links, c.Shares})
 }
 
 // Plan is what a start would do.

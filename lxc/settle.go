@@ -113,9 +113,12 @@ func (c *Container) note(monitor, init *pidfile.Process) error {
 		return err
 	}
 	c.Groups = append(ours, payload...)
-	// A dump that was interrupted again and again tells of some: what is missing
-	// goes with the container's network namespace.
-	c.Links, _ = bridge.Peers(init.Pid())
+	c.Links = nil
+	if !c.Shares {
+		// A dump that was interrupted again and again tells of some: what is missing
+		// goes with the container's network namespace.
+		c.Links, _ = bridge.Peers(init.Pid())
+	}
 	return nil
 }
 

@@ -43,6 +43,8 @@ var Vars = confd.Table{
 	{Name: "systemd_container", Group: "Without effect", Type: confd.String, Theirs: true,
 		Help: "Ignored: what init needs follows from what it is; lxc.mount.auto = cgroup:rw is for LXC's configuration."},
 
+	{Name: "bridge_dep", Group: "Dependencies", Type: confd.Enum, Choices: []string{"want", "need", "none"}, Default: "want",
+		Help: "What the services of the guest's bridges (net.br0) are to its own. want: they are started first, and the guest runs on when one is stopped or restarted; need: it is stopped or restarted too, and starts only if they did; none: nothing."},
 	{Name: "rc_*", Group: "Dependencies", Type: confd.String, Theirs: true,
 		Help: "OpenRC's own: rc_use, rc_want, rc_before, rc_after and others, see openrc-run(8)."},
 }

@@ -46,7 +46,7 @@ func (Kind) Recall(l guest.Layout, n guest.Name, recorded json.RawMessage, c *co
 	if err := json.Unmarshal(recorded, &was); err != nil {
 		return nil, fmt.Errorf("cannot read what was recorded of %s: %w", n, err)
 	}
-	m := &Machine{Name: n, Layout: l, Binary: was.Binary, Sockets: was.Sockets, LogFile: was.LogFile, Stop: was.Stop, Readiness: was.Ready}
+	m := &Machine{Name: n, Layout: l, Binary: was.Binary, Sockets: was.Sockets, LogFile: was.LogFile, Stop: was.Stop, Readiness: was.Ready, recalled: was.Ends}
 	if c != nil {
 		p := &planner{Settings: confd.NewSettings(Vars, c), m: &Machine{Name: n, Layout: l, conf: c}}
 		p.stopPolicy()
@@ -68,7 +68,7 @@ func (m *Machine) Warnings() []*confd.Error { return m.warnings }
 
 // Memo is what Recall needs.
 func (m *Machine) Memo() (json.RawMessage, error) {
-	return json.Marshal(memo{m.Binary, m.Sockets, m.LogFile, m.Stop, m.Readiness})
+	return json.Marshal(memo{m.Binary, m.Sockets, m.LogFile, m.Stop, m.Readiness, m.ends()})
 }
 
 // Plan is what a start would do.

@@ -54,6 +54,7 @@ type Machine struct {
 	logStart int64          // where this start's part of the log begins
 	console  net.Conn       // open from before the guest's first instruction, with ready=console
 	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled
+	recalled []hostEnd      // of the running guest, which the files may no longer have
 }
 
 // memo is what is recorded of a running guest: as little as status and stop can
@@ -64,6 +65,7 @@ type memo struct {
 	LogFile string     `json:"log"`
 	Stop    StopPolicy `json:"stop"`
 	Ready   Ready      `json:"ready"`
+	Ends    []hostEnd  `json:"ends,omitempty"`
 }
 
 // Inherit is an open file that QEMU finds at a fixed number.

@@ -86,6 +86,8 @@ var Vars = confd.Table{
 		Help: "For user: ports of the host that lead to the guest, tcp:127.0.0.1:2222-:22; several are separated by spaces."},
 	{Name: "netN_*", Group: "Network", Type: confd.String, Theirs: true,
 		Help: "Any other option of -netdev: net0_vhost=on, net0_restrict=on."},
+	{Name: "bridge_dep", Group: "Network", Type: confd.Enum, Choices: []string{"want", "need", "none"}, Default: "want",
+		Help: "What the services of the guest's bridges (net.br0) are to its own. want: they are started first, and the guest runs on when one is stopped or restarted; need: it is stopped or restarted too, and starts only if they did; none: nothing."},
 
 	{Name: "vnc_display", Group: "Display and console", Type: confd.Int, Theirs: true,
 		Help: "VNC display; its TCP port is 5900 more. Without it there is no display."},

@@ -12,6 +12,8 @@ test="$demo"'
 bash bash
 busybox busybox
 dash dash
+debootstrap debootstrap
+/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 fish fish
 gcc gcc
 /usr/include/stdio.h libc6-dev

@@ -3,71 +3,51 @@ package units
 import (
 	"errors"
 	"fmt"
-	"math"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
-// Service is one guest's unit, as far as its files say more than the template.
+// Service is one instance's unit, as far as its files say more than the
+// template.
 type Service struct {
 	Kind, Instance string
+
+	Source  string // the file that describes it, absolute; empty: none of its own
+	Problem string // what is wrong with its files; its start will say so too
 
 	// Units, by name. Requires are also ordered after; Wants too.
 	Requires, Wants, After, Before []string
 
-	Stop  time.Duration // what its stop may take; math.MaxInt64: for ever
-	Start time.Duration // what its start may take
+	Mounts     []string // paths, absolute: what is mounted on the way to them goes first
+	Devices    []string // device nodes, absolute: waited for, as long as systemd has patience
+	Interfaces []string // network interfaces: likewise
+
+	Start time.Duration // what its start may take; 0: as the template says
+	Stop  time.Duration // what its stop may take; 0: as the template says; math.MaxInt64: for ever
 }
 
-// Name is the unit of a guest: "guestrc-qemu@db.service". An instance needs no
-// escaping, as every byte that a guest's name can have stands for itself in a
+// Name is the unit of an instance: "guestrc-qemu@db.service". An instance needs
+// no escaping, as every byte that its name can have stands for itself in a
 // unit's name (systemd.unit(5)).
 func Name(kind, instance string) string {
 	return "guestrc-" + kind + "@" + instance + ".service"
 }
 
-// Generate writes a drop-in for every service below dir, the first directory
-// that systemd hands to a generator (systemd.generator(7)).
-func Generate(dir string, services []Service) error {
-	var errs []error
-	for _, s := range services {
-		below := filepath.Join(dir, Name(s.Kind, s.Instance)+".d")
-		err := os.MkdirAll(below, 0o755)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(below, "50-guestrc.conf"), []byte(s.dropin()), 0o644)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot write the drop-in of %s: %w", Name(s.Kind, s.Instance), err))
-		}
+// Write writes the drop-in below dir, the first directory that systemd hands to
+// a generator (systemd.generator(7)). What a unit file cannot hold, or what
+// would make a cycle, is left out: the error says what, and the rest is written.
+func (s Service) Write(dir string) error {
+	text, left := s.dropin()
+	unit := Name(s.Kind, s.Instance)
+	below := filepath.Join(dir, unit+".d")
+	err := os.Mkdir(below, 0o755)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = os.WriteFile(filepath.Join(below, "50-guestrc.conf"), []byte(text), 0o644)
 	}
-	return errors.Join(errs...)
-}
-
-// dropin is the text of the file.
-func (s Service) dropin() string {
-	var b strings.Builder
-	b.WriteString("# made by guestrc-generator from /etc/conf.d\n[Unit]\n")
-	list := func(key string, names ...[]string) {
-		for _, n := range names {
-			if len(n) > 0 {
-				fmt.Fprintf(&b, "%s=%s\n", key, strings.Join(n, " "))
-			}
-		}
+	if err != nil {
+		err = fmt.Errorf("cannot write the drop-in of %s: %w", unit, err)
 	}
-	list("Requires", s.Requires)
-	list("Wants", s.Wants)
-	list("After", s.Requires, s.Wants, s.After)
-	list("Before", s.Before)
-	fmt.Fprintf(&b, "[Service]\nTimeoutStartSec=%s\nTimeoutStopSec=%s\n", limit(s.Start), limit(s.Stop))
-	return b.String()
-}
-
-// limit is d and some slack, as systemd.time(7) writes it.
-func limit(d time.Duration) string {
-	if d > math.MaxInt64-slack {
-		return "infinity"
-	}
-	return fmt.Sprint(int64((d + slack) / time.Second))
+	return errors.Join(left, err)
 }

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"github.com/guestrc/guestrc/bridge/netifrc"
+	"github.com/guestrc/guestrc/bridge/service"
+	"github.com/guestrc/guestrc/confd"
 )
 
 // release is set by the Makefile.
@@ -61,16 +65,26 @@ guestrc help VERB, man 8 guestrc and man 5 guestrc.conf say more.
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func vars(_ context.Context, e *env, args []string) error {
+	var table confd.Table
+	intro := sampleIntro
 	k := kindNamed(args[0])
-	if k == nil {
-		return usage(fmt.Sprintf("cannot show the variables of %q: there is no such kind", args[0]), "kinds: "+kindNames(", "))
+	switch {
+	case k != nil:
+		table = k.Vars()
+	case args[0] == service.Kind:
+		table, intro = netifrc.Vars("NAME"), bridgeIntro
+	default:
+		return usage(fmt.Sprintf("cannot show the variables of %q: there is no such kind", args[0]), "kinds: "+serviceKinds(", "))
 	}
 	if sample, _ := e.flags.GetBool("sample"); sample {
-		return k.Vars().Sample(e.stdout, fmt.Sprintf(sampleIntro, k.Name()))
+		return table.Sample(e.stdout, fmt.Sprintf(intro, args[0]))
 	}
-	return k.Vars().List(e.stdout, e.out.width)
+	return table.List(e.stdout, e.out.width)
 }
 
 // sampleIntro explains the file that "vars --sample" prints.
 const sampleIntro = `Variables of %[1]s guests. /etc/conf.d/%[1]s holds what all have in common, /etc/conf.d/%[1]s.NAME describes one.
 The file is read, not run: write NAME="value". See guestrc.conf(5).`
+
+const bridgeIntro = `Variables of bridges. /etc/conf.d/net.NAME describes one; those with its name in them are netifrc's, and are read in /etc/conf.d/net.
+Both files are read, not run: write NAME="value". See guestrc.conf(5).`

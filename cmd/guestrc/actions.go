@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/guestrc/guestrc/bridge/service"
 	"github.com/guestrc/guestrc/guest"
 )
 
@@ -12,7 +13,7 @@ import (
 // others, and joins the errors. When one of the names is not valid nothing is
 // done.
 func (e *env) each(ctx context.Context, args []string, act func(guest.Name) error) error {
-	names, err := guestNames(args)
+	names, err := e.guestNames(args)
 	if err != nil {
 		return err
 	}
@@ -30,13 +31,17 @@ func (e *env) each(ctx context.Context, args []string, act func(guest.Name) erro
 }
 
 // guestNames reads operands; nothing is done when one of them is wrong.
-func guestNames(args []string) ([]guest.Name, error) {
+func (e *env) guestNames(args []string) ([]guest.Name, error) {
 	names := make([]guest.Name, len(args))
 	var errs []error
 	for i, arg := range args {
 		n, err := guest.ParseName(arg)
-		if err == nil && !isKind(n.Kind) {
-			err = usage(fmt.Sprintf("cannot find guest %s: there is no kind %q", n, n.Kind), "kinds: "+kindNames(", "))
+		switch {
+		case err != nil:
+		case !isService(n.Kind):
+			err = usage(fmt.Sprintf("cannot find guest %s: there is no kind %q", n, n.Kind), "kinds: "+serviceKinds(", "))
+		case n.Kind == service.Kind && !e.verb.bridges:
+			err = usage(fmt.Sprintf("cannot %s %s: it is a bridge", e.verb.name, n), "what bridges have: "+verbNames(func(v verb) bool { return v.bridges }))
 		}
 		names[i], errs = n, append(errs, err)
 	}
@@ -45,6 +50,9 @@ func guestNames(args []string) ([]guest.Name, error) {
 
 func start(ctx context.Context, e *env, args []string) error {
 	return e.each(ctx, args, func(n guest.Name) error {
+		if n.Kind == service.Kind {
+			return e.startBridge(ctx, n)
+		}
 		began := e.now()
 		p := e.progress(n, "Starting")
 		if err := e.house.Start(ctx, n, p); err != nil {
@@ -62,6 +70,9 @@ func start(ctx context.Context, e *env, args []string) error {
 
 func stop(ctx context.Context, e *env, args []string) error {
 	return e.each(ctx, args, func(n guest.Name) error {
+		if n.Kind == service.Kind {
+			return e.stopBridge(ctx, n)
+		}
 		p := e.progress(n, "Stopping")
 		record, err := e.house.Stop(ctx, n, p)
 		return e.stopped(p, record, err)
@@ -95,6 +106,9 @@ func (e *env) stopped(p *progress, record *guest.StopRecord, err error) error {
 
 func restart(ctx context.Context, e *env, args []string) error {
 	return e.each(ctx, args, func(n guest.Name) error {
+		if n.Kind == service.Kind { // it stays where it is, and so do the guests on it
+			return e.startBridge(ctx, n)
+		}
 		// A guest that could not start again is not stopped.
 		if err := e.house.Check(ctx, n); err != nil {
 			return err

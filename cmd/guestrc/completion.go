@@ -10,7 +10,7 @@ import (
 const namesVerb = "__names"
 
 func printNames(_ context.Context, e *env, _ []string) error {
-	names, err := e.house.Names()
+	names, err := e.names()
 	for _, n := range names {
 		fmt.Fprintln(e.stdout, n)
 	}
@@ -58,7 +58,7 @@ func operandWords(v verb) string {
 	case "help":
 		return allVerbs()
 	case "vars":
-		return kindNames(" ")
+		return serviceKinds(" ")
 	}
 	return ""
 }

@@ -29,7 +29,8 @@ type env struct {
 	notify units.Notifier
 	root   string
 	house  *guest.House
-	flags  *pflag.FlagSet // of the verb that runs
+	verb   *verb          // that runs
+	flags  *pflag.FlagSet // of the verb
 }
 
 func newEnv(self string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) *env {
@@ -46,7 +47,7 @@ func (e *env) run(ctx context.Context, args []string) error {
 	if filepath.Base(e.self) == generatorName {
 		return e.runGenerator(args)
 	}
-	if name, err := guest.ParseName(filepath.Base(e.self)); err == nil && isKind(name.Kind) {
+	if name, err := guest.ParseName(filepath.Base(e.self)); err == nil && isService(name.Kind) {
 		return e.runScript(ctx, name, args)
 	}
 	global := pflag.NewFlagSet("guestrc", pflag.ContinueOnError)
@@ -91,6 +92,7 @@ func (e *env) runVerb(ctx context.Context, name string, args []string) error {
 
 func (e *env) runWith(ctx context.Context, v *verb, args []string) error {
 	name := v.name
+	e.verb = v
 	e.flags = pflag.NewFlagSet(name, pflag.ContinueOnError)
 	e.flags.SetOutput(io.Discard)
 	v.declare(e.flags)

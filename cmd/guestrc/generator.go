@@ -1,9 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
 
-	"github.com/guestrc/guestrc/deps"
+	"github.com/guestrc/guestrc/bridge/service"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/units"
 )
@@ -12,53 +20,146 @@ import (
 // at every daemon-reload (systemd.generator(7)).
 const generatorName = "guestrc-generator"
 
-// runGenerator writes drop-ins for all guests. A guest whose files are faulty
-// is left out, with a message: its unit will fail at its start and say why,
-// and the others must not suffer.
+// generatorPatience is for files on a dead network file system: a boot waits for
+// its generators. What was written by then counts.
+const generatorPatience = 5 * time.Second
+
+// maxWarnings keeps a thousand guests with one fault from flooding the journal.
+const maxWarnings = 20
+
+// runGenerator writes drop-ins for all services of ours. It takes no lock, and
+// what goes wrong is a warning: a service whose files are faulty will say so at
+// its start, and neither the others nor the boot must suffer.
 func (e *env) runGenerator(args []string) error {
 	if len(args) == 0 {
 		return usage("cannot generate units: no directory is given", "systemd runs this program")
 	}
 	e.enter(e.getenv("GUESTRC_ROOT"))
-	names, err := e.house.Names()
-	if err != nil {
-		return err
-	}
-	var services []units.Service
-	for _, n := range names {
-		s, err := e.service(n)
-		if err != nil {
-			e.out.warn(fmt.Errorf("no ordering for %s: %w", n, err))
-			continue
-		}
-		services = append(services, s)
-	}
-	return units.Generate(args[0], services)
+	newGenerator(e, args[0]).run(generatorPatience)
+	return nil
 }
 
-// service is what n's files say about its unit.
-func (e *env) service(n guest.Name) (units.Service, error) {
-	found, err := e.house.Service(n)
-	if err != nil {
-		return units.Service{}, err
+// generator is one run.
+type generator struct {
+	dir     string
+	layout  guest.Layout
+	names   func() ([]guest.Name, error)
+	service func(guest.Name) (guest.Service, error)
+	warn    func(unit string, err error)
+	files   *units.Files
+
+	mu       sync.Mutex
+	warnings int
+	links    map[string]func() (charge, string)
+}
+
+func newGenerator(e *env, dir string) *generator {
+	return &generator{
+		dir: dir, layout: e.house.Layout, names: e.names, warn: e.warnUnit,
+		service: func(n guest.Name) (guest.Service, error) {
+			if n.Kind == service.Kind {
+				return e.bridgeService(n)
+			}
+			return e.house.Service(n)
+		},
+		links: map[string]func() (charge, string){},
 	}
-	s := units.Service{Kind: n.Kind, Instance: n.Instance, Start: found.Start, Stop: found.Stop}
+}
+
+// warnUnit says it where it will be found: systemd throws away what a generator
+// prints.
+func (e *env) warnUnit(unit string, err error) {
+	if e.getenv("SYSTEMD_SCOPE") == "" || units.Warn(e.root, generatorName, unit, clean(err.Error())) != nil {
+		e.out.warn(err)
+	}
+}
+
+// run does what can be done in time.
+func (g *generator) run(patience time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.generate()
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		g.say("", fmt.Errorf("gave up after %v: not all services of guests are ordered", patience))
+	}
+}
+
+func (g *generator) generate() {
+	var err error
+	g.files, err = units.Scan(g.layout.At())
+	g.say("", err)
+	names, err := g.names()
+	g.say("", err)
+	for _, enabled := range g.files.Instances() {
+		if n, err := guest.ParseName(enabled); err == nil && isService(n.Kind) {
+			names = append(names, n)
+		}
+	}
+	guest.SortNames(names)
+	names = slices.Compact(names)
+	g.all(names)
+	g.all(slices.DeleteFunc(g.bridges(), func(n guest.Name) bool { return slices.Contains(names, n) }))
+}
+
+func (g *generator) all(names []guest.Name) {
+	guest.Each(len(names), runtime.GOMAXPROCS(0), func(i int) { g.one(names[i]) })
+}
+
+// one writes the drop-in of n. Whatever befalls it befalls no other.
+func (g *generator) one(n guest.Name) {
+	unit := units.Name(n.Kind, n.Instance)
+	defer func() {
+		if p := recover(); p != nil {
+			g.say(unit, fmt.Errorf("cannot order %s: internal error: %v", unit, p))
+		}
+	}()
+	if n.Kind == service.Kind {
+		if who, _ := g.whose(n.Instance); who != us {
+			return // its start will say so
+		}
+	}
+	s := units.Service{Kind: n.Kind, Instance: n.Instance}
+	own := filepath.Join(g.layout.ConfDir(), n.String())
+	if _, err := os.Stat(own); err == nil {
+		s.Source = own
+	}
+	found, err := g.service(n)
+	switch {
+	case err == nil:
+		s.Start, s.Stop = found.Start, found.Stop
+	case errors.Is(err, fs.ErrNotExist) && s.Source == "" && !g.files.Enabled(unit):
+		return // it was a guest once
+	default:
+		s.Problem = err.Error()
+		g.say(unit, fmt.Errorf("cannot tell all that %s depends on: %w", n, err))
+	}
 	for _, d := range found.Dependencies {
-		other, err := guest.ParseName(d.Name)
-		if err != nil || !isKind(other.Kind) || d.Sort != deps.Service {
-			continue
-		}
-		unit := units.Name(other.Kind, other.Instance)
-		switch d.Relation {
-		case deps.Need:
-			s.Requires = append(s.Requires, unit)
-		case deps.Want:
-			s.Wants = append(s.Wants, unit)
-		case deps.Use, deps.After:
-			s.After = append(s.After, unit)
-		case deps.Before:
-			s.Before = append(s.Before, unit)
-		}
+		g.say(unit, g.add(&s, d))
 	}
-	return s, nil
+	g.say(unit, s.Write(g.dir))
+}
+
+// say passes warnings on, each by itself, until they are too many.
+func (g *generator) say(unit string, err error) {
+	if err == nil {
+		return
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range many.Unwrap() {
+			g.say(unit, one)
+		}
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch g.warnings++; {
+	case g.warnings <= maxWarnings:
+		g.warn(unit, err)
+	case g.warnings == maxWarnings+1:
+		g.warn("", errors.New("there is more to warn of: guestrc deps tells it"))
+	}
 }

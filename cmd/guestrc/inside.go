@@ -18,7 +18,7 @@ func (b become) exec(environ []string) error {
 }
 
 func execInside(ctx context.Context, e *env, args []string) error {
-	names, err := guestNames(args[:1])
+	names, err := e.guestNames(args[:1])
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func execInside(ctx context.Context, e *env, args []string) error {
 }
 
 func console(ctx context.Context, e *env, args []string) error {
-	names, err := guestNames(args)
+	names, err := e.guestNames(args)
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,10 @@ import (
 const raceOptions = "atexit_sleep_ms=0"
 
 // TestMain makes the test binary guestrc itself, where it is called so or by
-// a guest's name; testscript knows only the first.
+// a guest's name, or as the generator; testscript knows only the first.
 func TestMain(m *testing.M) {
-	if name, err := guest.ParseName(filepath.Base(os.Args[0])); err == nil && isKind(name.Kind) {
+	self := filepath.Base(os.Args[0])
+	if name, err := guest.ParseName(self); err == nil && isKind(name.Kind) || self == generatorName {
 		main()
 	}
 	os.Setenv("GORACE", raceOptions)

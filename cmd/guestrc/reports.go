@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
+	"github.com/guestrc/guestrc/bridge/service"
 	"github.com/guestrc/guestrc/guest"
 )
 
@@ -18,7 +17,7 @@ import (
 const inspectTime = 250 * time.Millisecond
 
 func status(ctx context.Context, e *env, args []string) error {
-	names, err := guestNames(args)
+	names, err := e.guestNames(args)
 	if err != nil {
 		return err
 	}
@@ -43,7 +42,11 @@ func status(ctx context.Context, e *env, args []string) error {
 func (e *env) statusOf(ctx context.Context, n guest.Name) guest.Status {
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
-	st, err := e.house.Status(ctx, n, true)
+	look := func() (guest.Status, error) { return e.house.Status(ctx, n, true) }
+	if n.Kind == service.Kind {
+		look = func() (guest.Status, error) { return service.Look(e.house.Layout, n) }
+	}
+	st, err := look()
 	if err != nil {
 		return guest.Status{Guest: n.String(), State: guest.Unknown, Code: guest.StateUnknown, Message: err.Error()}
 	}
@@ -83,7 +86,7 @@ func describe(st guest.Status) string {
 }
 
 func list(ctx context.Context, e *env, _ []string) error {
-	names, err := e.house.Names()
+	names, err := e.names()
 	if err != nil {
 		return err
 	}
@@ -119,28 +122,18 @@ const inspectors = 16
 // statuses asks for many guests at once: the monitors of some may hang.
 func (e *env) statuses(ctx context.Context, names []guest.Name) []guest.Status {
 	all := make([]guest.Status, len(names)) // JSON's [] when there is none
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(inspectors, len(names)) {
-		group.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
-				all[i] = e.statusOf(ctx, names[i])
-			}
-		})
-	}
-	group.Wait()
+	guest.Each(len(names), inspectors, func(i int) { all[i] = e.statusOf(ctx, names[i]) })
 	return all
 }
 
 func plan(ctx context.Context, e *env, args []string) error {
 	all := []guest.Plan{} // JSON's [] when there is none
 	err := e.each(ctx, args, func(n guest.Name) error {
-		i, err := e.house.Configure(ctx, n, &progress{e: e, name: n})
-		if err != nil {
-			return err
+		p, err := e.planOf(ctx, n)
+		if err == nil {
+			all = append(all, p)
 		}
-		all = append(all, i.Plan())
-		return nil
+		return err
 	})
 	if e.wantJSON() {
 		return errors.Join(e.printJSON(map[string]any{"version": 1, "plans": all}), err)
@@ -152,6 +145,17 @@ func plan(ctx context.Context, e *env, args []string) error {
 		e.printPlan(p)
 	}
 	return err
+}
+
+func (e *env) planOf(ctx context.Context, n guest.Name) (guest.Plan, error) {
+	if n.Kind == service.Kind {
+		return e.planBridge(n)
+	}
+	i, err := e.house.Configure(ctx, n, &progress{e: e, name: n})
+	if err != nil {
+		return guest.Plan{}, err
+	}
+	return i.Plan(), nil
 }
 
 func (e *env) printPlan(p guest.Plan) {
@@ -166,8 +170,12 @@ func (e *env) printPlan(p guest.Plan) {
 			fmt.Fprint(e.stdout, " ", clean(shellQuote(arg)))
 		}
 	}
-	fmt.Fprintln(e.stdout)
-	for _, note := range append(p.Notes, "ready: "+p.Ready, "stop: "+p.Stop) {
+	notes := p.Notes
+	if len(p.Argv) > 0 {
+		fmt.Fprintln(e.stdout)
+		notes = append(notes, "ready: "+p.Ready, "stop: "+p.Stop)
+	}
+	for _, note := range notes {
 		fmt.Fprintln(e.stdout, "# "+line(note))
 	}
 }

@@ -9,16 +9,17 @@ import (
 // verb is one row of the table that help, completion, the man page's test and
 // dispatch all read.
 type verb struct {
-	name   string
-	args   string // as the synopsis shows them
-	short  string // one line for help
-	long   string // the rest of "help VERB"
-	flags  []flag
-	run    func(ctx context.Context, e *env, args []string) error
-	min    int // operands; max < 0: any number
-	max    int
-	guests bool // operands are guests: for completion
-	rest   bool // what follows the first operand is not ours: a command
+	name    string
+	args    string // as the synopsis shows them
+	short   string // one line for help
+	long    string // the rest of "help VERB"
+	flags   []flag
+	run     func(ctx context.Context, e *env, args []string) error
+	min     int // operands; max < 0: any number
+	max     int
+	guests  bool // operands are guests: for completion
+	bridges bool // operands may be bridges too
+	rest    bool // what follows the first operand is not ours: a command
 }
 
 type flag struct {
@@ -29,6 +30,7 @@ type flag struct {
 
 var (
 	jsonFlag = flag{name: "json", help: "print JSON instead of text"}
+	dryFlag  = flag{name: "dry-run", help: "show what would be done, and change nothing"}
 	rootFlag = flag{name: "root", value: "DIR", help: "look below DIR instead of / (also GUESTRC_ROOT)"}
 )
 
@@ -49,14 +51,16 @@ func (v *verb) declare(fs *pflag.FlagSet) {
 func verbs() []verb {
 	const oneOrMore, any = "KIND.NAME...", -1
 	return []verb{
-		{name: "start", args: oneOrMore, run: start, min: 1, max: any, guests: true,
+		{name: "start", args: oneOrMore, run: start, min: 1, max: any, guests: true, bridges: true,
 			short: "start guests and wait until each is ready",
 			long:  "A guest that runs already is success. One that is not ready within\nready_timeout keeps running, with a warning."},
-		{name: "stop", args: oneOrMore, run: stop, min: 1, max: any, guests: true,
+		{name: "stop", args: oneOrMore, run: stop, min: 1, max: any, guests: true, bridges: true,
+			flags: []flag{{name: "force", help: "remove a bridge though something is plugged into it"}},
 			short: "bring guests down, rung by rung, and say which rung did it",
 			long:  "The rungs and their times are the guest's stop_schedule. A guest that is not\nrunning is success."},
-		{name: "restart", args: oneOrMore, run: restart, min: 1, max: any, guests: true,
-			short: "stop, then start"},
+		{name: "restart", args: oneOrMore, run: restart, min: 1, max: any, guests: true, bridges: true,
+			short: "stop, then start",
+			long:  "A bridge is not taken down: what differs from its files is changed."},
 		{name: "reboot", args: oneOrMore, run: reboot, min: 1, max: any, guests: true,
 			short: "have containers shut down and come up again, by their own init",
 			long:  "Other than restart, it leaves LXC's monitor and what conf.d said at the start\nas they are."},
@@ -83,13 +87,37 @@ func verbs() []verb {
 				{name: "write", help: "rewrite the files; the old ones are kept as FILE.backup"}},
 			short: "rewrite LXC 2's keys in containers' configuration to those of today",
 			long:  "Files that the configuration includes are rewritten too."},
-		{name: "status", args: oneOrMore, run: status, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
+		{name: "status", args: oneOrMore, run: status, min: 1, max: any, guests: true, bridges: true, flags: []flag{jsonFlag},
 			short: "tell how guests are",
 			long:  "The exit status is LSB's: 0 running, 1 crashed, 2 dead with something left\nalive, 3 stopped, 4 unknown; of several guests, the highest."},
 		{name: "list", run: list, max: 0, flags: []flag{jsonFlag},
 			short: "show all guests in a table"},
-		{name: "plan", args: oneOrMore, run: plan, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
+		{name: "plan", args: oneOrMore, run: plan, min: 1, max: any, guests: true, bridges: true, flags: []flag{jsonFlag},
 			short: "show what a start would run, without running it"},
+		{name: "deps", args: oneOrMore, run: showDeps, min: 1, max: any, guests: true, bridges: true, flags: []flag{jsonFlag},
+			short: "show what services depend on, and which line of which file says so"},
+		{name: "replug", args: "[KIND.NAME...]", run: replug, max: any, guests: true, bridges: true,
+			short: "plug running guests into their bridges again",
+			long:  "All guests, or those named, or those of a bridge. A start of a bridge of ours\ndoes it by itself; this is for bridges that others make anew."},
+		{name: "enable", args: oneOrMore, run: enable, min: 1, max: any, guests: true, bridges: true,
+			flags: []flag{{name: "runlevel", value: "NAME", help: "of OpenRC; \"default\" if not given"}, initFlag},
+			short: "make guests services that start at boot",
+			long:  "By a symlink in /etc/init.d and rc-update, or by systemctl enable: under the\ninit system that runs."},
+		{name: "disable", args: oneOrMore, run: disable, min: 1, max: any, guests: true, bridges: true, flags: []flag{initFlag},
+			short: "take back what enable does",
+			long:  "The symlink of a guest that runs stays, so that it can be stopped."},
+		{name: "adopt", args: oneOrMore, run: adopt, min: 1, max: any, guests: true, bridges: true,
+			flags: []flag{
+				{name: "write", help: "point the symlinks to guestrc"},
+				{name: "undo", help: "point them to where they pointed before"}},
+			short: "take over services of qemu-openrc, of Gentoo's or Alpine's lxc, of netifrc",
+			long:  "Without a flag, show what would differ and change nothing."},
+		{name: "install", run: install, max: 0, flags: []flag{dryFlag, initFlag},
+			short: "install script, units and samples for the init systems found",
+			long:  "Files that are not guestrc's, or were edited, are left as they are. With --root\nthe program is expected at /usr/bin/guestrc there."},
+		{name: "uninstall", run: uninstall, max: 0, flags: []flag{dryFlag},
+			short: "remove what install has installed, unless services need it",
+			long:  "The program, edited files, and what describes guests stay."},
 		{name: "vars", args: "KIND", run: vars, min: 1, max: 1,
 			flags: []flag{{name: "sample", help: "print them as a conf.d file, all commented out"}},
 			short: "show the variables that a kind's conf.d files may set"},
@@ -110,6 +138,9 @@ func findVerb(name string) *verb {
 	}
 	if name == namesVerb {
 		return &verb{name: namesVerb, run: printNames, max: 0}
+	}
+	if name == dependVerb {
+		return &verb{name: dependVerb, args: "PID", run: writeDepends, min: 1, max: 1}
 	}
 	return nil
 }

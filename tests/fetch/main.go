@@ -9,11 +9,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/tests/lab"
+	"github.com/guestrc/guestrc/tests/release"
 	"github.com/guestrc/guestrc/tests/rootfs"
 	"github.com/guestrc/guestrc/tests/store"
 	"github.com/guestrc/guestrc/tests/tinyguest"
@@ -46,5 +49,24 @@ func fetch(ctx context.Context) error {
 	_, errOpenRC := lab.FetchOpenRC(ctx)
 	errRoots := rootfs.Fetch(ctx)
 	fmt.Printf("fetch: guest agent, SSH server, OpenRC and containers' roots, unpacked below %s\n", dir)
-	return errors.Join(err, errAgent, errServer, errOpenRC, errRoots)
+	return errors.Join(err, errAgent, errServer, errOpenRC, errRoots, fetchReleases(ctx))
+}
+
+// fetchReleases makes the roots that the tests want, at the same time, as each
+// waits for the mirror and for programs of its own.
+func fetchReleases(ctx context.Context) error {
+	if os.Geteuid() != 0 {
+		return nil // nor are there machines without root
+	}
+	names := []string{"trixie", "sid"}
+	errs := make([]error, len(names))
+	var group sync.WaitGroup
+	for i, name := range names {
+		group.Go(func() {
+			_, errs[i] = release.Root(ctx, name)
+		})
+	}
+	group.Wait()
+	fmt.Printf("fetch: roots of %s\n", strings.Join(names, " and "))
+	return errors.Join(errs...)
 }

@@ -61,7 +61,7 @@ func run(t *testing.T, name string, args ...string) string {
 	return out.String()
 }
 
-const maxBinary = 6 << 20 // bytes
+const maxBinary = 8 << 20 // bytes
 
 func TestBinaryIsSmall(t *testing.T) {
 	st, err := os.Stat(build(t).path)

@@ -25,8 +25,8 @@ var machineScript string
 // bootTime bounds the start of a machine; it takes a second on an idle host.
 const bootTime = 90 * time.Second
 
-// Machine is a copy of the host under an init system of its own: its writes
-// are lost, and so is the machine when the test ends.
+// Machine is a copy of the host, or of another release's root, under an init
+// system of its own: its writes are lost, and so is the machine when the test ends.
 type Machine struct {
 	t    T
 	proc *Process   // the first of the machine's own process namespace
@@ -42,8 +42,11 @@ type Machine struct {
 // spec is what the init systems differ in.
 type spec struct {
 	init    string   // for machine.sh
+	lower   string   // the root that it is laid over; empty: the host's
+	missing []string // laid over the host's root first: what that lacks
 	layers  []string // laid over the root, later ones win
 	binds   []string
+	views   []string // as binds, but to be read only
 	cgroups []string // to be in
 	// hierarchies are mounted in the machine, which sees nothing of them but its
 	// own cgroups; nspawn does so by itself.
@@ -77,6 +80,9 @@ func boot(t T, s spec, options []Option) *Machine {
 	need.Programs(t, "mount", "pivot_root", "nsenter", "unshare", "ip", "hostname")
 	for _, o := range options {
 		o(&s)
+	}
+	if s.lower == "" {
+		s.lower, s.layers = "/", append(s.missing, s.layers...)
 	}
 	m := &Machine{t: t}
 	if err := m.prepare(s); err != nil {
@@ -128,7 +134,9 @@ func (m *Machine) prepare(s spec) error {
 		mounts = append(mounts, h.mountArgs())
 		m.joins = true
 	}
-	for name, list := range map[string][]string{"layers": s.layers, "binds": s.binds, "cgroups": s.cgroups, "mounts": mounts} {
+	for name, list := range map[string][]string{
+		"lower": {s.lower}, "layers": s.layers, "binds": s.binds, "views": s.views, "cgroups": s.cgroups, "mounts": mounts,
+	} {
 		var text strings.Builder
 		for _, line := range list {
 			fmt.Fprintln(&text, line)

@@ -1,17 +1,19 @@
 # The first process of a machine, in namespaces of its own. It lays an overlay
-# over the host's root, so that every program of the host is there and nothing
-# that is written stays, and starts the init.
+# over a root, such as the host's, so that every program of that is there and
+# nothing that is written stays, and starts the init.
 #
 #   machine.sh DIR idle|openrc|systemd
 #
-# DIR holds: root/, empty; layers, a list of directories whose content goes over
-# the root; binds, a list of directories to have at the same place; cgroups, a
-# list of cgroups to be in; mounts, a list of what is to be mounted of them: type,
+# DIR holds: root/, empty; lower, the root's path; layers, a list of directories
+# whose content goes over the root; binds, a list of directories to have at the
+# same place; views, the same for those that are only read; cgroups, a list of
+# cgroups to be in; mounts, a list of what is to be mounted of them: type,
 # options, place; ready, a FIFO that hears when an OpenRC machine is up; notify,
 # the socket that hears it of systemd.
 set -eu
 
 dir=$1 init=$2
+read -r lower < "$dir/lower"
 
 if [ -z "${rooted-}" ]; then
 	while read -r cgroup; do
@@ -29,12 +31,12 @@ mount -t proc proc /proc
 mount -t tmpfs -o mode=755 machine "$dir/root"
 cd "$dir/root"
 mkdir upper work root
-mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work machine root
+mount -t overlay -o "lowerdir=$lower,upperdir=upper,workdir=work" machine root
 cd root
 
 # What the host starts by itself is not started here. Without a machine-id
 # systemd would take this for a first boot and enable everything.
-rm -rf etc/init.d etc/conf.d etc/runlevels etc/rc?.d .dockerenv etc/machine-id \
+[ "$lower" != / ] || rm -rf etc/init.d etc/conf.d etc/runlevels etc/rc?.d .dockerenv etc/machine-id \
 	etc/systemd/system/*.wants etc/systemd/system/*.requires etc/systemd/system/default.target
 echo 0123456789abcdef0123456789abcdef > etc/machine-id
 while read -r layer; do
@@ -47,6 +49,13 @@ if [ "$init" = systemd ]; then
 	while read -r bind; do
 		set -- "$@" --bind="$bind"
 	done < "$dir/binds"
+	while read -r view; do
+		set -- "$@" --bind-ro="$view"
+	done < "$dir/views"
+	# A host may have cgroups of both versions, and nspawn would hand on both; from
+	# 256 on systemd wants the second version only.
+	version=$(chroot . /usr/lib/systemd/systemd --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+	[ "$version" -lt 256 ] || export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 	export NOTIFY_SOCKET="$dir/notify"
 	exec systemd-nspawn --quiet --boot --directory=. --machine=machine "$@" \
 		--register=no --keep-unit --settings=no --link-journal=no --resolv-conf=off --timezone=off \
@@ -78,6 +87,10 @@ while read -r bind; do
 	mkdir -p ".$bind"
 	mount --rbind "$bind" ".$bind"
 done < "$dir/binds"
+while read -r view; do
+	mkdir -p ".$view"
+	mount --bind -o ro "$view" ".$view"
+done < "$dir/views"
 
 # The host's root is out of reach from here on.
 pivot_root . .

@@ -47,7 +47,7 @@ func openrc(t T, init string) spec {
 	all := hierarchies(t)
 	return spec{
 		init:        init,
-		layers:      []string{dir},
+		missing:     []string{dir},
 		cgroups:     cgroups(t, all),
 		hierarchies: all,
 		leader:      func(first int) (int, error) { return first, nil },

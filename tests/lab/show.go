@@ -23,16 +23,26 @@ func (m *Machine) Show(dir string) {
 		m.t.Fatalf("cannot show %s to the machine: %v", dir, err)
 	}
 	defer unix.Close(clone)
-	done := make(chan error)
-	go func() {
-		// A thread that was in another mount namespace is not used again: it
-		// ends with this goroutine, as it is not unlocked.
-		runtime.LockOSThread()
-		done <- m.attach(clone, dir)
-	}()
-	if err := <-done; err != nil {
+	if err := inEndingThread(func() error { return m.attach(clone, dir) }); err != nil {
 		m.t.Fatalf("cannot show %s to the machine: %v", dir, err)
 	}
+}
+
+// inEndingThread calls f in a thread that ends after it, for what nobody else
+// may see. The main thread does not end with its goroutine, and all of the
+// process would seem to be where f went: it is kept busy while another is used.
+func inEndingThread(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // without an end
+		if unix.Gettid() != os.Getpid() {
+			done <- f()
+			return
+		}
+		defer runtime.UnlockOSThread()
+		done <- inEndingThread(f)
+	}()
+	return <-done
 }
 
 // attach mounts what open_tree(2) gave, in the machine.

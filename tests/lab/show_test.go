@@ -26,3 +26,18 @@ func TestShow(t *testing.T) {
 		})
 	}
 }
+
+// TestShowStaysOutside: whatever thread enters the machine, none that stays does.
+func TestShowStaysOutside(t *testing.T) {
+	home, err := os.Readlink("/proc/thread-self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := OpenRC(t)
+	for range 50 { // sooner or later the main thread's turn comes
+		m.Show(t.TempDir())
+		if ns, err := os.Readlink("/proc/self/ns/mnt"); err != nil || ns != home {
+			t.Fatalf("the process's mount namespace is %s (%v), was %s", ns, err, home)
+		}
+	}
+}

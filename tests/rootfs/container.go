@@ -43,6 +43,9 @@ const (
 	dirPrefix  = "guestrc-lxc-"
 )
 
+// base holds all containers: of /tmp, systemd's generators see nothing.
+const base = "/var/tmp"
+
 // Make lays out a container with the init given. When the test ends, whatever
 // of it is left is killed and removed, whoever started it. What a killed test
 // leaves ends with the next Make.
@@ -79,7 +82,7 @@ func (c *Container) prepare(t T, from string, s *spec) error {
 	var err error
 	// Not t.TempDir: only root may pass through it, and a socket is named after
 	// it, so it must be short.
-	if c.top, err = os.MkdirTemp("", fmt.Sprintf("%s%d-", dirPrefix, os.Getpid())); err != nil {
+	if c.top, err = os.MkdirTemp(base, fmt.Sprintf("%s%d-", dirPrefix, os.Getpid())); err != nil {
 		return err
 	}
 	c.LXCPath = filepath.Join(c.top, "lxc")

@@ -171,7 +171,7 @@ func sweepDead() {
 	for name := range dead {
 		_ = sweep(name) // another test may be at it too
 	}
-	tops, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
+	tops, _ := filepath.Glob(filepath.Join(base, dirPrefix+"*"))
 	for _, top := range tops {
 		if madeByDead(filepath.Base(top), dirPrefix) {
 			_ = os.RemoveAll(top)

@@ -83,7 +83,7 @@ func TestMakeSweepsWhatDeadTestsLeft(t *testing.T) {
 		}
 		t.Cleanup(func() { os.Remove(dir) })
 	}
-	top := filepath.Join(os.TempDir(), fmt.Sprintf("%s%d-test", dirPrefix, dead.Process.Pid))
+	top := filepath.Join(base, fmt.Sprintf("%s%d-test", dirPrefix, dead.Process.Pid))
 	if err := os.Mkdir(top, 0o755); err != nil {
 		t.Fatal(err)
 	}

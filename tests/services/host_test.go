@@ -11,36 +11,8 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/guest"
-	"github.com/guestrc/guestrc/tests/lab"
-	"github.com/guestrc/guestrc/tests/need"
 	"github.com/guestrc/guestrc/tests/rootfs"
 )
-
-var systems = map[string]func(*testing.T, ...lab.Option) system{"openrc": newOpenRC, "systemd": newSystemd}
-
-// each runs a test under each init system with each sort of guest.
-func each(t *testing.T, test func(t *testing.T, h *host)) {
-	need.Root(t)
-	for name, boot := range systems {
-		for _, s := range sorts(t) {
-			t.Run(name+"-"+s.kind(), func(t *testing.T) {
-				t.Parallel()
-				test(t, newHost(t, boot, s))
-			})
-		}
-	}
-}
-
-// both runs a test of containers under each init system.
-func both(t *testing.T, test func(t *testing.T, h *host)) {
-	need.Root(t)
-	for name, boot := range systems {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newHost(t, boot, containers{}))
-		})
-	}
-}
 
 // host is a machine whose guests are services.
 type host struct {
@@ -50,7 +22,7 @@ type host struct {
 	ctx context.Context
 }
 
-func newHost(t *testing.T, boot func(*testing.T, ...lab.Option) system, s sort) *host {
+func newHost(t *testing.T, boot booting, s sort) *host {
 	t.Helper()
 	return &host{system: boot(t), sort: s, t: t, ctx: within(t, 8*time.Minute)}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/guest"
-	"github.com/guestrc/guestrc/tests/need"
 )
 
 func TestStartStatusStop(t *testing.T) {
@@ -127,30 +126,25 @@ func TestGuestThatCannotStart(t *testing.T) {
 // Type=notify to the letter: the guest's process is the main process, and a
 // stop that takes longer than the unit's limit gets the time that its rungs have.
 func TestSystemdUnit(t *testing.T) {
-	need.Root(t)
-	for _, s := range sorts(t) {
-		t.Run(s.kind(), func(t *testing.T) {
-			t.Parallel()
-			h := newHost(t, newSystemd, s)
-			name, takes := h.slow(h, "a")
-			h.machine().Install(filepath.Join("/etc/systemd/system", unit(name)+".d", "short.conf"), "[Service]\nTimeoutStopSec=3\nTimeoutStartSec=2\n", 0o644)
-			h.define(h.ctx, name)
-			h.mustStart(name)
-			pid := h.status(name).PID
-			h.shows(name, "MainPID", strconv.Itoa(pid))
-			h.shows(name, "Slice", "machine.slice")
-			h.mustStop(name)
-			h.shows(name, "Result", "success")
-			h.gone(pid)
-			if last := h.inOrder(name); time.Duration(last.Stop.Took) < takes {
-				t.Errorf("the guest was not slow: %v", last.Stop.Took)
-			}
-			out, errs, code := h.machine().Run(h.ctx, "systemd-analyze", "verify", unit(name))
-			if code != 0 || strings.Contains(out+errs, "guestrc") {
-				t.Errorf("systemd-analyze verify: exit %d\n%s%s", code, out, errs)
-			}
-		})
-	}
+	eachUnder(t, "systemd", func(t *testing.T, h *host) {
+		name, takes := h.slow(h, "a")
+		h.machine().Install(filepath.Join("/etc/systemd/system", unit(name)+".d", "short.conf"), "[Service]\nTimeoutStopSec=3\nTimeoutStartSec=2\n", 0o644)
+		h.define(h.ctx, name)
+		h.mustStart(name)
+		pid := h.status(name).PID
+		h.shows(name, "MainPID", strconv.Itoa(pid))
+		h.shows(name, "Slice", "machine.slice")
+		h.mustStop(name)
+		h.shows(name, "Result", "success")
+		h.gone(pid)
+		if last := h.inOrder(name); time.Duration(last.Stop.Took) < takes {
+			t.Errorf("the guest was not slow: %v", last.Stop.Took)
+		}
+		out, errs, code := h.machine().Run(h.ctx, "systemd-analyze", "verify", unit(name))
+		if code != 0 || strings.Contains(out+errs, "guestrc") {
+			t.Errorf("systemd-analyze verify: exit %d\n%s%s", code, out, errs)
+		}
+	})
 }
 
 // shows wants a property of a unit.
@@ -164,30 +158,25 @@ func (h *host) shows(name, property, want string) {
 
 // Leaving a runlevel stops its guests gracefully, and entering it starts them.
 func TestRunlevel(t *testing.T) {
-	need.Root(t)
-	for _, s := range sorts(t) {
-		t.Run(s.kind(), func(t *testing.T) {
-			t.Parallel()
-			h := newHost(t, newOpenRC, s)
-			name := h.plain(h, "a")
-			h.enable(h.ctx, name)
-			h.machine().Must(h.ctx, "openrc", "default")
-			h.wants(name, started)
-			h.machine().Must(h.ctx, "openrc", "nonetwork")
-			h.wants(name, stopped)
-			h.inOrder(name)
-			h.machine().Must(h.ctx, "openrc", "default")
-			h.wants(name, started)
-		})
-	}
+	eachUnder(t, "openrc", func(t *testing.T, h *host) {
+		name := h.plain(h, "a")
+		h.enable(h.ctx, name)
+		h.machine().Must(h.ctx, "openrc", "default")
+		h.wants(name, started)
+		h.machine().Must(h.ctx, "openrc", "nonetwork")
+		h.wants(name, stopped)
+		h.inOrder(name)
+		h.machine().Must(h.ctx, "openrc", "default")
+		h.wants(name, started)
+	})
 }
 
 // The script that no symlink names is no guest, and says what to do.
 func TestScriptItself(t *testing.T) {
-	need.Root(t)
-	h := newHost(t, newOpenRC, containers{})
-	out, code := h.start(h.ctx, "guestrc")
-	if code == 0 || !strings.Contains(out, "ln -s guestrc /etc/init.d/qemu.NAME") || !strings.Contains(out, "ln -s guestrc /etc/init.d/lxc.NAME") {
-		t.Errorf("start of guestrc itself: exit %d\n%s", code, out)
-	}
+	under(t, "openrc", func(t *testing.T, h *host) {
+		out, code := h.start(h.ctx, "guestrc")
+		if code == 0 || !strings.Contains(out, "ln -s guestrc /etc/init.d/qemu.NAME") || !strings.Contains(out, "ln -s guestrc /etc/init.d/lxc.NAME") {
+			t.Errorf("start of guestrc itself: exit %d\n%s", code, out)
+		}
+	})
 }

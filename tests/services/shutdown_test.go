@@ -16,7 +16,7 @@ import (
 
 // powerOff boots machines that can be powered off, and does so.
 var powerOff = map[string]struct {
-	boot func(*testing.T, ...lab.Option) system
+	boot booting
 	off  func(*lab.Machine, context.Context) (string, error)
 }{
 	"openrc":  {bootedOpenRC, (*lab.Machine).PowerOffOpenRC},
@@ -30,10 +30,10 @@ const lastWords = "reboot: Power down"
 func TestHostShutdown(t *testing.T) {
 	need.Root(t)
 	m := newMachines(t)
-	for name, c := range powerOff {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range combinations(t) {
+		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, c.boot, m)
+			h := newHost(t, c.pid1, m)
 			dir := t.TempDir()
 			h.machine().Show(dir)
 			// A second serial port on a file, which outlives the machine.
@@ -46,7 +46,7 @@ func TestHostShutdown(t *testing.T) {
 				h.enable(h.ctx, g)
 				h.mustStart(g)
 			}
-			if how, err := c.off(h.machine(), h.ctx); err != nil {
+			if how, err := powerOff[c.init].off(h.machine(), h.ctx); err != nil {
 				t.Errorf("power off: %s, %v", how, err)
 			}
 			for _, g := range guests {
@@ -65,10 +65,10 @@ func tail(s string) string { return s[max(0, len(s)-300):] }
 // needed goes last although it is the fastest.
 func TestHostShutdownOfContainers(t *testing.T) {
 	need.Root(t)
-	for name, c := range powerOff {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range combinations(t) {
+		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, c.boot, containers{})
+			h := newHost(t, c.pid1, containers{})
 			db := h.container(rootfs.Sysvinit)
 			web := h.container(rootfs.Systemd)
 			slow := h.container(rootfs.Busybox, slowDown("2"))
@@ -77,7 +77,7 @@ func TestHostShutdownOfContainers(t *testing.T) {
 				h.enable(h.ctx, g)
 				h.mustStart(g)
 			}
-			if how, err := c.off(h.machine(), h.ctx); err != nil {
+			if how, err := powerOff[c.init].off(h.machine(), h.ctx); err != nil {
 				t.Errorf("power off: %s, %v", how, err)
 			}
 			last := down(t, h, db)

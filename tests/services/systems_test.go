@@ -68,7 +68,7 @@ func product(t *testing.T) lab.Option {
 	return lab.Layer(dir)
 }
 
-// openRC is OpenRC 0.45, not booted, or as PID 1.
+// openRC is OpenRC, not booted, or as PID 1.
 type openRC struct {
 	t *testing.T
 	m *lab.Machine
@@ -129,7 +129,7 @@ func (s *openRC) enable(ctx context.Context, g string) {
 	s.m.Must(ctx, "rc-update", "add", g, "default")
 }
 
-// systemd is systemd 252 as PID 1.
+// systemd is systemd as PID 1.
 type systemd struct {
 	t *testing.T
 	m *lab.Machine

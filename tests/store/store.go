@@ -56,6 +56,9 @@ func Once(ctx context.Context, key string, fill func(dir string) error) (string,
 	if used(final) {
 		return final, nil
 	}
+	if err := sweep(filepath.Join(base, "."+key+".part-")); err != nil {
+		return "", err
+	}
 	part, err := os.MkdirTemp(base, "."+key+".part-")
 	if err != nil {
 		return "", fmt.Errorf("cannot fill the cache: %w", err)
@@ -71,6 +74,20 @@ func Once(ctx context.Context, key string, fill func(dir string) error) (string,
 		return "", fmt.Errorf("cannot fill the cache: %w", err)
 	}
 	return final, nil
+}
+
+// sweep removes what processes left that were killed while they filled; the
+// caller has the lock, so nobody else does so now.
+func sweep(prefix string) error {
+	parts, err := filepath.Glob(prefix + "*")
+	errs := []error{err}
+	for _, part := range parts {
+		errs = append(errs, os.RemoveAll(part))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("cannot clear the cache: %w", err)
+	}
+	return nil
 }
 
 // used says whether dir exists, and notes that it is still wanted.

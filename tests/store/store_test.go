@@ -75,6 +75,24 @@ func TestOnceGivesUpWithItsContext(t *testing.T) {
 	}
 }
 
+// What a process left that was killed while it filled goes with the next try, and
+// nothing else does.
+func TestHalfFilledIsRemoved(t *testing.T) {
+	base := t.TempDir()
+	t.Setenv("GUESTRC_CACHE", base)
+	for _, name := range []string{".k.part-1", ".k.part-2/full", ".other.part-1"} {
+		if err := os.MkdirAll(filepath.Join(base, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Once(t.Context(), "k", func(string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if left := dirs(t); !slices.Equal(left, []string{".other.part-1", "k"}) {
+		t.Errorf("left: %q", left)
+	}
+}
+
 func TestPrune(t *testing.T) {
 	t.Setenv("GUESTRC_CACHE", t.TempDir())
 	nothing := func(string) error { return nil }

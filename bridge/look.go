@@ -1,0 +1,64 @@
+package bridge
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Lookup finds a link by its name, to be noted.
+func Lookup(name string) (l Link, ok bool, err error) {
+	there, err := named(name)
+	if there == nil {
+		return Link{}, false, err
+	}
+	a := there.Attrs()
+	l = Link{Name: a.Name, Index: a.Index, Kind: kind(there)}
+	if a.MasterIndex != 0 {
+		master, err := netlink.LinkByIndex(a.MasterIndex)
+		if err != nil && !absent(err) {
+			return Link{}, false, fmt.Errorf("cannot look up what %s is plugged into: %w", strconv.Quote(name), err)
+		}
+		if err == nil {
+			l.Master = master.Attrs().Name
+		}
+	}
+	return l, true, nil
+}
+
+// Look returns how the bridge is. An interface that is no bridge is refused.
+func Look(name string) (Status, error) {
+	br, err := named(name)
+	if br == nil {
+		return Status{}, err
+	}
+	if err := isBridge(br); err != nil {
+		return Status{}, err
+	}
+	now := &state{}
+	if now.links, err = list(); err != nil {
+		return Status{}, err
+	}
+	now.addrs, err = whole(func() ([]netlink.Addr, error) { return netlink.AddrList(br, netlink.FAMILY_ALL) })
+	if err != nil {
+		return Status{}, fmt.Errorf("cannot list the addresses of %s: %w", name, err)
+	}
+	s := Status{Exists: true, Up: up(br)}
+	for _, a := range now.addrsOf(br.Attrs().Index) {
+		s.Addresses = append(s.Addresses, prefix(a.IPNet))
+	}
+	for _, l := range now.links {
+		if a := l.Attrs(); a.MasterIndex == br.Attrs().Index {
+			s.Ports = append(s.Ports, Link{a.Name, a.Index, kind(l), name})
+		}
+	}
+	return s, nil
+}
+
+// Ports lists what is plugged into a bridge; nothing when there is none of that
+// name.
+func Ports(bridge string) ([]Link, error) {
+	s, err := Look(bridge)
+	return s.Ports, err
+}

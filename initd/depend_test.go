@@ -1,0 +1,252 @@
+package initd
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/guestrc/guestrc/tests/need"
+)
+
+// fakeProgram is set where this test's binary stands in for guestrc: it writes a
+// cache from a list of services, and notes that it was called.
+const fakeProgram = "GUESTRC_TEST_FAKE_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(fakeProgram); dir != "" {
+		os.Exit(fake(dir))
+	}
+	os.Exit(m.Run())
+}
+
+func fake(dir string) int {
+	began := time.Now()
+	calls, err := os.OpenFile(filepath.Join(dir, "out", "calls"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return 1
+	}
+	fmt.Fprintln(calls, os.Args[1])
+	shell, err := strconv.Atoi(os.Args[2])
+	if err != nil || calls.Close() != nil {
+		return 1
+	}
+	links, err := filepath.Glob(filepath.Join(dir, "init.d", "*.*"))
+	if err != nil {
+		return 1
+	}
+	var all []Depends
+	for _, link := range links {
+		name := filepath.Base(link)
+		text, _ := os.ReadFile(filepath.Join(dir, "conf.d", name)) // none says nothing
+		all = append(all, Depends{Service: name, Inputs: []string{filepath.Join(dir, "conf.d", name), filepath.Join(dir, "lib", "more", "odd '$(touch /x)' name")},
+			Lines: []Line{{"want", strings.Fields(string(text))}}, Config: []string{filepath.Join(dir, "lxc")}})
+	}
+	if WriteCache(filepath.Join(dir, "out", "cache"), shell, began, all) != nil {
+		return 1
+	}
+	return 0
+}
+
+// world is a directory with links, conf.d, and the script, changed only in
+// where its cache and its program are.
+type world struct {
+	t   *testing.T
+	dir string
+}
+
+func newWorld(t *testing.T, services ...string) world {
+	t.Helper()
+	w := world{t, t.TempDir()}
+	for _, dir := range []string{"init.d", "conf.d", "lib", "out"} {
+		if err := os.Mkdir(filepath.Join(w.dir, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := fmt.Sprintf("#!/bin/sh\n%s=%s exec /proc/%d/exe \"$@\"\n", fakeProgram, w.dir, os.Getpid())
+	w.write("guestrc", program, 0o755)
+	w.write("init.d/guestrc", strings.ReplaceAll(Script, "/run/guestrc/depend", w.dir+"/out/cache"), 0o755)
+	for _, s := range services {
+		w.write("conf.d/"+s, "net.of-"+s+"\n", 0o644)
+		if err := os.Symlink("guestrc", filepath.Join(w.dir, "init.d", s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.age(time.Minute)
+	return w
+}
+
+func (w world) write(name, text string, mode os.FileMode) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), mode); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// age makes everything so much older: as if time had passed.
+func (w world) age(by time.Duration) {
+	w.t.Helper()
+	err := filepath.Walk(w.dir, func(path string, info os.FileInfo, err error) error {
+		if err != nil || info.Mode()&os.ModeSymlink != 0 {
+			return err
+		}
+		then := info.ModTime().Add(-by)
+		return os.Chtimes(path, then, then)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// calculate does what OpenRC's gendepends.sh does with each script.
+const calculate = `
+for word in keyword use want need after before provide config; do
+	eval "$word() { [ $word = keyword ] || echo \"\$RC_SVCNAME $word \$*\"; }"
+done
+cd "$1/init.d"
+for RC_SVCNAME in *; do
+	( GUESTRC=$1/guestrc; . "./$RC_SVCNAME"; depend ) || echo "$RC_SVCNAME failed"
+done
+`
+
+// run calculates the dependencies and returns those that the cache gave, and how
+// often the program was called.
+func (w world) run(shell []string) (lines []string, calls int) {
+	w.t.Helper()
+	cmd := exec.CommandContext(w.t.Context(), shell[0], append(shell[1:], "-c", calculate, "sh", w.dir)...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil || errs.Len() > 0 {
+		w.t.Fatalf("%v: %v\n%s%s", shell, err, out.String(), errs.String())
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, " want net.of-") || strings.Contains(line, " config ") || strings.Contains(line, "failed") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	called, _ := os.ReadFile(filepath.Join(w.dir, "out", "calls"))
+	os.Remove(filepath.Join(w.dir, "out", "calls"))
+	if text := strings.ReplaceAll(string(called), "__depend\n", ""); text != "" {
+		w.t.Errorf("the program was called as %q", called)
+	}
+	return lines, bytes.Count(called, []byte("\n"))
+}
+
+func (w world) wants(services ...string) (lines []string) {
+	for _, s := range services {
+		lines = append(lines, s+" want net.of-"+s, s+" config "+w.dir+"/lxc")
+	}
+	return lines
+}
+
+func shells(t *testing.T, each func(t *testing.T, shell []string)) {
+	for _, shell := range [][]string{{"dash"}, {"bash", "--posix"}, {"busybox", "sh"}} {
+		t.Run(shell[0], func(t *testing.T) {
+			need.Programs(t, shell[0])
+			each(t, shell)
+		})
+	}
+}
+
+func (w world) expect(shell []string, when string, calls int, lines []string) {
+	w.t.Helper()
+	got, called := w.run(shell)
+	if called != calls {
+		w.t.Errorf("%s: the program was called %d times, want %d", when, called, calls)
+	}
+	if diff := cmp.Diff(lines, got); diff != "" {
+		w.t.Errorf("%s:\n%s", when, diff)
+	}
+}
+
+func TestOneCalculationCallsTheProgramOnceAtMost(t *testing.T) {
+	shells(t, func(t *testing.T, shell []string) {
+		w := newWorld(t, "lxc.web", "qemu.a", "qemu.b")
+		all := w.wants("lxc.web", "qemu.a", "qemu.b")
+		w.expect(shell, "without a cache", 1, all)
+		w.age(time.Minute)
+		w.expect(shell, "with a fresh cache", 0, all)
+
+		w.write("conf.d/qemu.a", "net.of-qemu.a net.more\n", 0o644)
+		changed := append(all[:2:2], append([]string{"qemu.a want net.of-qemu.a net.more"}, all[3:]...)...)
+		w.expect(shell, "after an edit", 1, changed)
+		// The edit was in the second in which the cache was made: whether it was
+		// before or after, that shells which count seconds cannot tell.
+		w.expect(shell, "right after that", 1, changed)
+		w.age(time.Minute)
+		w.expect(shell, "later", 1, changed) // as the stamp is still the one dated back
+		w.age(time.Minute)
+		w.expect(shell, "later still", 0, changed)
+	})
+}
+
+func TestWhatComesAndGoesIsNoticed(t *testing.T) {
+	shells(t, func(t *testing.T, shell []string) {
+		w := newWorld(t, "qemu.a", "qemu.b")
+		w.expect(shell, "at first", 1, w.wants("qemu.a", "qemu.b"))
+		w.age(time.Minute)
+		if err := os.Symlink("guestrc", filepath.Join(w.dir, "init.d", "qemu.c")); err != nil {
+			t.Fatal(err)
+		}
+		with := append(w.wants("qemu.a", "qemu.b"), "qemu.c config "+w.dir+"/lxc")
+		w.expect(shell, "with a new link", 1, with)
+		w.age(time.Minute)
+		// A file that is moved there with an old time changes its directory.
+		old := time.Now().Add(-time.Hour)
+		w.write("c", "net.of-qemu.c\n", 0o644)
+		if err := os.Chtimes(filepath.Join(w.dir, "c"), old, old); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(w.dir, "c"), filepath.Join(w.dir, "conf.d", "qemu.c")); err != nil {
+			t.Fatal(err)
+		}
+		w.expect(shell, "with its file", 1, w.wants("qemu.a", "qemu.b", "qemu.c"))
+		w.age(time.Minute)
+		if err := os.Remove(filepath.Join(w.dir, "conf.d", "qemu.b")); err != nil {
+			t.Fatal(err)
+		}
+		w.expect(shell, "with one file less", 1, append(w.wants("qemu.a"), append([]string{"qemu.b config " + w.dir + "/lxc"}, w.wants("qemu.c")...)...))
+	})
+}
+
+func TestWithoutTheProgramThereIsNoError(t *testing.T) {
+	shells(t, func(t *testing.T, shell []string) {
+		w := newWorld(t, "qemu.a")
+		if err := os.Remove(filepath.Join(w.dir, "guestrc")); err != nil {
+			t.Fatal(err)
+		}
+		w.expect(shell, "without the program", 0, nil)
+	})
+}
+
+func TestCacheIsReplacedAsAWhole(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "run", "depend")
+	began := time.Now()
+	for _, services := range [][]Depends{{{Service: "qemu.a"}, {Service: "qemu.b"}}, {{Service: "qemu.c", Lines: []Line{{"need", []string{"net.br0", "two words", "it's"}}}}}} {
+		if err := WriteCache(dir, 42, began, services); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "qemu.c"))
+	if want := "guestrc_fresh || return 1\nneed 'net.br0' 'it'\\''s'\n"; err != nil || string(text) != want {
+		t.Errorf("%q, %v", text, err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(left) != 1 {
+		t.Errorf("%v, %v", left, err)
+	}
+	if err := WriteCache("/proc/nowhere/depend", 42, began, nil); err == nil {
+		t.Error("no error where nothing can be written")
+	}
+}

@@ -1,0 +1,155 @@
+package qemu
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/guestrc/guestrc/bridge"
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/pidfile"
+)
+
+// hostEnd is the host's end of one interface, as it is recorded: what QEMU was
+// told to use, in the order of its options.
+type hostEnd struct {
+	Link   string `json:"link,omitempty"`   // empty: whoever opened it chose the name
+	Bridge string `json:"bridge,omitempty"` // empty: none of ours
+}
+
+// ends are those of the machine as configured, or as recalled.
+func (m *Machine) ends() []hostEnd {
+	ends := m.recalled
+	for _, nic := range m.NICs {
+		if nic.Type == "bridge" || nic.Type == "tap" {
+			ends = append(ends, hostEnd{nic.Ifname, nic.Bridge})
+		}
+	}
+	return ends
+}
+
+// Plugs are the taps that belong to bridges: those of the record that QEMU has
+// open, as the kernel says, so that one of the same name is never taken for
+// ours. None when QEMU has ended, or is in another network namespace.
+func (m *Machine) Plugs(_ context.Context, p *pidfile.Process) ([]guest.Plug, error) {
+	ends := m.ends()
+	if !slices.ContainsFunc(ends, func(e hostEnd) bool { return e.Bridge != "" }) {
+		return nil, nil
+	}
+	taps, err := openTaps(p.Pid())
+	if p.Ended() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var plugs []guest.Plug
+	for _, e := range matched(ends, taps) {
+		plugs = append(plugs, guest.Plug{Guest: m.Name.String(), Link: e.Link, Index: taps[e.Link], Bridge: e.Bridge})
+	}
+	return plugs, nil
+}
+
+// matched are the recorded ends that are open, with their names. Those that
+// qemu-bridge-helper named are told by their indices, which rise in the order
+// in which QEMU had them made, and only if there are as many as there should be.
+func matched(ends []hostEnd, taps map[string]int) []hostEnd {
+	var found, unnamed []hostEnd
+	others := maps.Clone(taps)
+	for _, e := range ends {
+		_, open := taps[e.Link]
+		delete(others, e.Link)
+		switch {
+		case e.Link == "":
+			unnamed = append(unnamed, e)
+		case open && e.Bridge != "":
+			found = append(found, e)
+		}
+	}
+	if len(others) != len(unnamed) {
+		return found
+	}
+	names := slices.SortedFunc(maps.Keys(others), func(a, b string) int { return cmp.Compare(others[a], others[b]) })
+	for i, e := range unnamed {
+		if e.Bridge != "" {
+			found = append(found, hostEnd{names[i], e.Bridge})
+		}
+	}
+	return found
+}
+
+// openTaps are the taps of our network namespace that a process has open, with
+// their indices. For each of its descriptors of /dev/net/tun, the kernel tells
+// the name that the interface has now (tun_chr_show_fdinfo, drivers/net/tun.c).
+func openTaps(pid int) (map[string]int, error) {
+	ours, err := bridge.SameNet(pid)
+	if err != nil || !ours {
+		return nil, err
+	}
+	dir := "/proc/" + strconv.Itoa(pid) + "/fdinfo"
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look at the files that QEMU has open: %w", err)
+	}
+	taps := map[string]int{}
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(dir, file.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // closed since
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot look at the files that QEMU has open: %w", err)
+		}
+		name := iffOf(string(text))
+		if name == "" {
+			continue
+		}
+		index, err := indexOf(name)
+		if errors.Is(err, unix.ENODEV) {
+			continue // removed since, or in another namespace
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot look up the interface %q: %w", name, err)
+		}
+		taps[name] = index
+	}
+	return taps, nil
+}
+
+// iffOf is the name in a descriptor's lines in /proc, empty for others than
+// taps and for a tap that is gone.
+func iffOf(fdinfo string) string {
+	for line := range strings.Lines(fdinfo) {
+		if name, ok := strings.CutPrefix(line, "iff:\t"); ok {
+			return strings.TrimSuffix(name, "\n")
+		}
+	}
+	return ""
+}
+
+// indexOf asks for one interface; package net would list them all.
+func indexOf(name string) (int, error) {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(s)
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0, err
+	}
+	if err := unix.IoctlIfreq(s, unix.SIOCGIFINDEX, request); err != nil {
+		return 0, err
+	}
+	return int(request.Uint32()), nil
+}

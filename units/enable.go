@@ -1,0 +1,101 @@
+package units
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/guestrc/guestrc/manifest"
+)
+
+// unitDirs are where units lie, below any root, those of the administrator
+// first (systemd.unit(5)).
+var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+
+// Host is the systemd of one root.
+type Host struct {
+	Tree *manifest.Tree
+	Root string // of the tree; "/" for the running system
+	Run  func(ctx context.Context, argv ...string) error
+}
+
+// Installed tells whether the root has systemd.
+func (h Host) Installed() bool {
+	return h.Tree.Exists("/usr/lib/systemd/systemd") || h.Tree.Exists("/lib/systemd/systemd")
+}
+
+// Running tells whether systemd is in charge (sd_booted(3)).
+func (h Host) Running() bool { return h.Tree.Exists("/run/systemd/system") }
+
+// Reload has a running systemd read units anew, and run its generators.
+func (h Host) Reload(ctx context.Context) error {
+	if h.Root != "/" || !h.Running() {
+		return nil
+	}
+	return h.Run(ctx, "systemctl", "daemon-reload")
+}
+
+// Enable has systemd start the unit of a guest at boot. It reports whether
+// anything had to be done for that.
+func (h Host) Enable(ctx context.Context, kind, instance string) (done bool, err error) {
+	template := "guestrc-" + kind + "@.service"
+	if !slices.ContainsFunc(unitDirs, func(dir string) bool { return h.Tree.Exists(path.Join(dir, template)) }) {
+		return false, &manifest.Error{Msg: "there is no unit " + template, Hint: "guestrc install --init systemd"}
+	}
+	return h.change(ctx, "enable", kind, instance, false)
+}
+
+// Disable takes that back; a unit that runs goes on.
+func (h Host) Disable(ctx context.Context, kind, instance string) (done bool, err error) {
+	return h.change(ctx, "disable", kind, instance, true)
+}
+
+func (h Host) change(ctx context.Context, verb, kind, instance string, enabled bool) (done bool, err error) {
+	names, err := h.Enabled()
+	if err != nil || slices.Contains(names, kind+"."+instance) != enabled {
+		return false, err
+	}
+	argv := []string{"systemctl", verb, Name(kind, instance)}
+	if h.Root != "/" {
+		argv = slices.Insert(argv, 1, "--root="+h.Root)
+	}
+	return true, h.Run(ctx, argv...)
+}
+
+// Enabled are the guests, as KIND.NAME and sorted, whose units some other unit
+// wants or requires by a symlink.
+func (h Host) Enabled() ([]string, error) {
+	var names []string
+	for _, dir := range unitDirs[:2] {
+		entries, err := h.Tree.List(dir)
+		if err != nil {
+			return nil, fmt.Errorf("cannot list units: %w", err)
+		}
+		for _, entry := range entries {
+			if !strings.HasSuffix(entry, ".wants") && !strings.HasSuffix(entry, ".requires") {
+				continue
+			}
+			units, err := h.Tree.List(path.Join(dir, entry))
+			if err != nil {
+				return nil, fmt.Errorf("cannot list units: %w", err)
+			}
+			for _, unit := range units {
+				if name, ok := guestOf(unit); ok {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// guestOf is the reverse of Name.
+func guestOf(unit string) (name string, ok bool) {
+	unit, ours := strings.CutPrefix(unit, "guestrc-")
+	unit, service := strings.CutSuffix(unit, ".service")
+	kind, instance, instantiated := strings.Cut(unit, "@")
+	return kind + "." + instance, ours && service && instantiated && kind != "" && instance != ""
+}

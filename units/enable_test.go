@@ -1,0 +1,82 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/guestrc/guestrc/manifest"
+)
+
+// fakeControl is in the place of systemctl.
+type fakeControl struct{ said []string }
+
+func (f *fakeControl) run(_ context.Context, argv ...string) error {
+	f.said = append(f.said, strings.Join(argv, " "))
+	return nil
+}
+
+func hostWith(t *testing.T, files ...string) (Host, *fakeControl) {
+	t.Helper()
+	root := t.TempDir()
+	for _, path := range files {
+		path = filepath.Join(root, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := manifest.OpenTree(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tree.Close() })
+	fake := &fakeControl{}
+	return Host{Tree: tree, Root: root, Run: fake.run}, fake
+}
+
+func TestEnabledAreThoseThatSomethingWants(t *testing.T) {
+	const dir = "etc/systemd/system/"
+	h, fake := hostWith(t, "usr/lib/systemd/system/guestrc-qemu@.service",
+		dir+"multi-user.target.wants/guestrc-qemu@db.service", dir+"other.target.requires/guestrc-qemu@db.service",
+		dir+"guestrc-lxc@web.service.d/x.conf", dir+"other.target.wants/guestrc-lxc@a.b-c.service", dir+"other.target.wants/guestrc-@x.service")
+	if names, err := h.Enabled(); err != nil || !slices.Equal(names, []string{"lxc.a.b-c", "qemu.db"}) {
+		t.Errorf("%v, %v", names, err)
+	}
+	for _, c := range []struct {
+		change         func(context.Context, string, string) (bool, error)
+		instance, verb string
+		done           bool
+	}{{h.Enable, "db", "enable", false}, {h.Enable, "new", "enable", true}, {h.Disable, "db", "disable", true}, {h.Disable, "new", "disable", false}} {
+		fake.said = nil
+		done, err := c.change(t.Context(), "qemu", c.instance)
+		var want []string
+		if c.done {
+			want = []string{"systemctl --root=" + h.Root + " " + c.verb + " guestrc-qemu@" + c.instance + ".service"}
+		}
+		if err != nil || done != c.done || !slices.Equal(fake.said, want) {
+			t.Errorf("%s %s: %v, %v, ran %q", c.verb, c.instance, done, err, fake.said)
+		}
+	}
+	if _, err := h.Enable(t.Context(), "lxc", "web"); err == nil || !strings.Contains(err.Error(), "there is no unit guestrc-lxc@.service") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestInstallationRunsTheBinaryThatInstalls(t *testing.T) {
+	for binary, dir := range map[string]string{"/usr/bin/guestrc": "/usr/lib/systemd/", "/usr/local/bin/guestrc": "/usr/local/lib/systemd/"} {
+		files, err := Installation(binary)
+		if err != nil || len(files) < 3 {
+			t.Fatalf("%v, %v", files, err)
+		}
+		for _, f := range files {
+			if !strings.HasPrefix(f.Path, dir) || f.Target != "" && f.Target != binary ||
+				f.Target == "" && (!strings.Contains(f.Content, "\nExecStart="+binary+" start ") || binary != program && strings.Contains(f.Content, program)) {
+				t.Errorf("%s: %+v", binary, f)
+			}
+		}
+	}
+}
