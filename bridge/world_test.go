@@ -1,15 +1,11 @@
 package bridge
 
 import (
-	"context"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,118 +174,4 @@ func all(t *testing.T) map[string]any {
 		what[a.Name] = []any{a.MasterIndex, a.MTU, a.TxQLen, a.Flags & net.FlagUp, a.HardwareAddr.String(), of(t, a.Name)}
 	}
 	return what
-}
-
-// traffic is echoed datagrams. Each that does not come back is lost.
-type traffic struct {
-	name       string
-	sent, back atomic.Int64
-	failed     atomic.Value
-	returned   chan struct{}       // that one came back, since it was last looked
-	end        func(missing int64) // ends it once no more than that are missing, or will not come
-}
-
-// goesOn waits until a hundred more have come back.
-func (tr *traffic) goesOn(t *testing.T) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	for until := tr.back.Load() + 100; tr.back.Load() < until; {
-		select {
-		case <-tr.returned:
-		case <-deadline:
-			t.Fatalf("%s: %d sent, %d came back (%v)", tr.name, tr.sent.Load(), tr.back.Load(), tr.failed.Load())
-		}
-	}
-}
-
-// talk sends from one namespace to another (0: ours) without a pause until it is
-// ended.
-func talk(t *testing.T, from, to int, addr string) *traffic {
-	t.Helper()
-	tr := &traffic{name: addr, returned: make(chan struct{}, 1)}
-	var server, client *net.UDPConn
-	at := func(pid int, do func() error) {
-		t.Helper()
-		if pid == 0 {
-			must(t, do())
-			return
-		}
-		within(t, pid, do)
-	}
-	there := net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip(addr), 0))
-	at(to, func() (err error) { server, err = net.ListenUDP("udp", there); return err })
-	at(from, func() (err error) {
-		client, err = net.DialUDP("udp", nil, server.LocalAddr().(*net.UDPAddr))
-		return err
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	all.Go(func() {
-		b := make([]byte, 8)
-		for {
-			n, whom, err := server.ReadFromUDPAddrPort(b)
-			if err != nil {
-				return
-			}
-			server.WriteToUDPAddrPort(b[:n], whom)
-		}
-	})
-	all.Go(func() {
-		b := make([]byte, 8)
-		for {
-			if _, err := client.Read(b); err == nil {
-				tr.back.Add(1)
-			} else if ne, ok := err.(net.Error); !ok || ne.Timeout() || ctx.Err() != nil {
-				return
-			}
-			select {
-			case tr.returned <- struct{}{}:
-			default:
-			}
-		}
-	})
-	sending := make(chan struct{})
-	all.Go(func() {
-		defer close(sending)
-		every := time.NewTicker(time.Millisecond)
-		defer every.Stop()
-		b := make([]byte, 8)
-		for ctx.Err() == nil {
-			binary.NativeEndian.PutUint64(b, uint64(tr.sent.Add(1)))
-			if _, err := client.Write(b); err != nil {
-				tr.failed.Store(err)
-			}
-			<-every.C
-		}
-	})
-	var once sync.Once
-	tr.end = func(missing int64) {
-		once.Do(func() {
-			cancel()
-			<-sending
-			deadline := time.After(2 * time.Second)
-			for late := false; tr.sent.Load()-tr.back.Load() > missing && !late; {
-				select {
-				case <-tr.returned:
-				case <-deadline:
-					late = true
-				}
-			}
-			client.Close()
-			server.Close()
-			all.Wait()
-		})
-	}
-	t.Cleanup(func() { tr.end(0) })
-	tr.goesOn(t) // neighbours know each other
-	return tr
-}
-
-// lost ends the traffic, of which so much may be lost.
-func (tr *traffic) lost(t *testing.T, most int64) {
-	t.Helper()
-	tr.end(most)
-	if sent, back := tr.sent.Load(), tr.back.Load(); sent-back > most {
-		t.Errorf("%s: %d sent, %d came back (%v)", tr.name, sent, back, tr.failed.Load())
-	}
 }

@@ -100,10 +100,10 @@ func (r *reader) readForeign(name string, src []byte) (err error) {
 	if e := checkBytes(name, src); e != nil {
 		return e
 	}
-	tree, err := r.parse(s)
+	tree, err := s.parse(r.parser)
 	if err != nil {
 		r.parser = syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.KeepComments(true))
-		tree, err = r.parse(s)
+		tree, err = s.parse(r.parser)
 		r.parser = newParser()
 	}
 	if err != nil {

@@ -29,20 +29,31 @@ func newParser() *syntax.Parser {
 
 // read takes in one file: bytes, syntax, meaning, values, in that order. What
 // comes later may rely on what came before.
-func (r *reader) read(name string, src []byte) (err error) {
+func (r *reader) read(name string, src []byte) error {
+	program, err := understand(r.parser, name, src)
+	if err != nil {
+		return err
+	}
+	return r.take(name, program)
+}
+
+// understand is the part of read that is the same for every guest.
+func understand(parser *syntax.Parser, name string, src []byte) (program []statement, err error) {
 	s := &source{name: name, text: src}
 	defer caught(name, &err)
 	if e := checkBytes(name, src); e != nil {
-		return e
+		return nil, e
 	}
-	tree, err := r.parse(s)
+	tree, err := s.parse(parser)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	program, err := s.translate(tree)
-	if err != nil {
-		return err
-	}
+	return s.translate(tree)
+}
+
+// take carries out what a file says.
+func (r *reader) take(name string, program []statement) (err error) {
+	defer caught(name, &err)
 	for _, st := range program {
 		if len(r.env.uncertain) > 0 {
 			if e := r.env.doubts(st); e != nil {
@@ -70,9 +81,9 @@ func caught(name string, err *error) {
 // parse gives the syntax tree. A comment ends with its line, but the parser
 // lets a backslash at its end join the next line (v3.14.1): such a backslash
 // is blanked, which moves no position, and the text parsed again.
-func (r *reader) parse(s *source) (*syntax.File, error) {
+func (s *source) parse(parser *syntax.Parser) (*syntax.File, error) {
 	for range 2 {
-		tree, err := r.parser.Parse(bytes.NewReader(s.text), s.name)
+		tree, err := parser.Parse(bytes.NewReader(s.text), s.name)
 		if err != nil {
 			return nil, s.syntaxError(err)
 		}

@@ -34,12 +34,14 @@ func (h *House) kind(n Name) (Kind, error) {
 }
 
 // Load reads the conf.d files of n.
-func (h *House) Load(n Name) (*confd.Config, error) {
+func (h *House) Load(n Name) (*confd.Config, error) { return h.load(n, confd.Load) }
+
+func (h *House) load(n Name, load func([]string, map[string]string) (*confd.Config, error)) (*confd.Config, error) {
 	files := h.Layout.ConfFiles(n)
 	preset := map[string]string{"RC_SVCNAME": n.String(), "SVCNAME": n.String(), "VM_NAME": n.Instance}
-	c, err := confd.Load(files, preset)
+	c, err := load(files, preset)
 	if errors.Is(err, fs.ErrNotExist) && h.described(n) {
-		if c, err = confd.Load(files[:1], preset); errors.Is(err, fs.ErrNotExist) {
+		if c, err = load(files[:1], preset); errors.Is(err, fs.ErrNotExist) {
 			c, err = confd.Parse("", nil, preset)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/deps"
 )
 
@@ -19,12 +20,17 @@ type Service struct {
 // Service reads the files of n and looks at nothing else. What faulty files
 // still tell is returned with the error: at least which they are.
 func (h *House) Service(n Name) (s Service, err error) {
+	services, errs := h.Services([]Name{n})
+	return services[0], errs[0]
+}
+
+func (h *House) service(n Name, loader *confd.Loader) (s Service, err error) {
 	k, err := h.kind(n)
 	if err != nil {
 		return s, err
 	}
 	s.Inputs = h.Layout.ConfFiles(n)
-	c, err := h.Load(n)
+	c, err := h.load(n, loader.Load)
 	if err != nil {
 		return s, err
 	}
@@ -39,10 +45,18 @@ func (h *House) Service(n Name) (s Service, err error) {
 	return s, errors.Join(err, errTimes)
 }
 
+// Reader is Service for many at one time, of which it reads once what they have
+// in common. Several goroutines may call it.
+func (h *House) Reader() func(Name) (Service, error) {
+	var loader confd.Loader
+	return func(n Name) (Service, error) { return h.service(n, &loader) }
+}
+
 // Services is Service for many at once; the results are in the order of names.
 func (h *House) Services(names []Name) (services []Service, errs []error) {
 	services, errs = make([]Service, len(names)), make([]error, len(names))
-	Each(len(names), runtime.GOMAXPROCS(0), func(i int) { services[i], errs[i] = h.Service(names[i]) })
+	service := h.Reader()
+	Each(len(names), runtime.GOMAXPROCS(0), func(i int) { services[i], errs[i] = service(names[i]) })
 	return services, errs
 }
 

@@ -54,13 +54,14 @@ type generator struct {
 }
 
 func newGenerator(e *env, dir string) *generator {
+	read := e.house.Reader()
 	return &generator{
 		dir: dir, layout: e.house.Layout, names: e.names, warn: e.warnUnit,
 		service: func(n guest.Name) (guest.Service, error) {
 			if n.Kind == service.Kind {
 				return e.bridgeService(n)
 			}
-			return e.house.Service(n)
+			return read(n)
 		},
 		links: map[string]func() (charge, string){},
 	}

@@ -19,7 +19,9 @@ import (
 func (g *generator) add(s *units.Service, d deps.Dependency) error {
 	switch d.Sort {
 	case deps.Path:
-		s.Mounts = append(s.Mounts, d.Name)
+		if d.Relation == deps.Need { // systemd 252 has no word for a mount that may fail
+			s.Mounts = append(s.Mounts, d.Name)
+		}
 	case deps.Device:
 		if g.files.Devices() && announced(d.Name) {
 			s.Devices = append(s.Devices, d.Name)

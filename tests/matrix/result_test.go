@@ -21,17 +21,18 @@ const said = `{"Action":"start"}
 {"Action":"pass","Test":"TestC/sid-openrc"}
 {"Action":"pass","Test":"TestC/sid-openrc/hook"}
 {"Action":"pass","Test":"TestD/trixie-openrc"}
+{"Action":"fail","Test":"TestE"}
 {"Action":"fail"}
 `
 
-// Sums of others and what belongs to no combination are not counted; what was
-// skipped was not tested.
+// Sums of others are not counted, nor what belongs to no combination unless it
+// failed; what was skipped was not tested.
 func TestLeavesOfTheCombinationCount(t *testing.T) {
 	r, err := read(strings.NewReader(said), "sid-openrc")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"TestA/sid-openrc/lxc", "TestB/sid-openrc"}; !slices.Equal(r.failed, want) {
+	if want := []string{"TestA/sid-openrc/lxc", "TestB/sid-openrc", "TestE"}; !slices.Equal(r.failed, want) {
 		t.Errorf("failed: %q, want %q", r.failed, want)
 	}
 	if len(r.passed) != 2 {
@@ -41,7 +42,7 @@ func TestLeavesOfTheCombinationCount(t *testing.T) {
 	if r.print(&text, "sid/openrc", 90*time.Second, nil) {
 		t.Error("a row with a failure counts as good")
 	}
-	for _, want := range []string{"11.1.3", "     2      2      4      90\n", "  FAIL TestA/sid-openrc/lxc\n           a_test.go:1: it is so\n"} {
+	for _, want := range []string{"11.1.3", "     2      3      5      90\n", "  FAIL TestA/sid-openrc/lxc\n           a_test.go:1: it is so\n"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}

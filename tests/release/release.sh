@@ -16,8 +16,8 @@ mountpoint -q proc || mount -t proc proc proc
 mount -t tmpfs -o mode=755 run run
 mkdir run/lock
 
-# No service starts, and dpkg need not wait for the disk: who finds a root here
-# finds a whole one.
+# No service starts, and dpkg need not wait for the disk: a root that is not whole
+# is thrown away.
 printf '#!/bin/sh\nexit 101\n' > usr/sbin/policy-rc.d
 chmod 755 usr/sbin/policy-rc.d
 echo force-unsafe-io > etc/dpkg/dpkg.cfg.d/unsafe-io

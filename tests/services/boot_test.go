@@ -40,8 +40,15 @@ func newSite(t *testing.T) *site {
 		fmt.Sprintf("cmdline=%q", tinyguest.Cmdline("ip=10.77.0.2/24 gr.late=1000")),
 		`net0="bridge"`, `net0_br="br0"`, `console="yes"`, `ready="console:guestrc: up"`, `ready_timeout="240"`, `stop_schedule="acpi/60/KILL/5"`)
 	s.conf(s.guest(), "CONFIGFILE="+s.web.Config, "lxcpath="+s.web.LXCPath, `rc_need="qemu.db"`)
+	for _, kind := range []string{"qemu", "lxc", "net"} {
+		s.file("etc/systemd/system/guestrc-"+kind+"@.service.d/witness.conf",
+			"[Service]\nExecStopPost=/bin/sh -c 'echo %n $SERVICE_RESULT >> "+s.witness()+"'\n")
+	}
 	return s
 }
+
+// witness is where systemd's units note their ends.
+func (s *site) witness() string { return filepath.Join(filepath.Dir(s.web.LXCPath), "ends") }
 
 func (s *site) guest() string { return "lxc." + s.web.Name }
 
@@ -145,10 +152,8 @@ func TestBootOrder(t *testing.T) {
 		}
 		newNetwork(t, h).reach("after the boot", vmAddress, containerAddress)
 
-		// The order of the way down, by a witness that outlives the machine.
-		out, err := c.off(h.machine(), h.ctx)
-		if err != nil {
-			t.Errorf("power off: %s, %v", out, err)
+		if how, err := c.off(h.machine(), h.ctx); err != nil {
+			t.Errorf("power off: %s, %v", how, err)
 		}
 		console := h.machine().Console()
 		s.inOrder(console, init)
@@ -158,12 +163,18 @@ func TestBootOrder(t *testing.T) {
 	})
 }
 
-// inOrder looks at what the console says of the way down.
+// inOrder looks at what was said on the way down: on OpenRC's console, and by
+// systemd's units to a file that outlives the machine.
 func (s *site) inOrder(console, init string) {
 	s.t.Helper()
 	words := []string{s.guest() + ": down", database + ": down", "net.br0 is removed"}
 	if init == "systemd" {
-		words = []string{"Stopped " + unit(s.guest()), "Stopped " + unit(database), "Stopped " + unit("net.br0")}
+		words = []string{unit(s.guest()) + " success", unit(database) + " success", unit("net.br0") + " success"}
+		text, err := os.ReadFile(s.witness())
+		if err != nil {
+			s.t.Error(err)
+		}
+		console = string(text)
 	}
 	rest := console
 	for _, word := range words {
@@ -197,7 +208,7 @@ func TestBootWithAFailingBridge(t *testing.T) {
 			said, _, _ = h.machine().Run(h.ctx, "journalctl", "--no-pager", "--boot")
 		}
 		for words, times := range map[string]int{
-			"there is no such interface":      1, // the bridge
+			"cannot plug absent0 into br0":    1, // the bridge
 			"cannot start " + database + ":":  1,
 			"cannot start " + alone + ":":     1,
 			"cannot start " + s.guest() + ":": 0, // what it needs failed
