@@ -40,7 +40,7 @@ func help(_ context.Context, e *env, args []string) error {
 }
 
 func (e *env) helpAll() {
-	fmt.Fprint(e.stdout, `guestrc runs QEMU guests and LXC containers as services of OpenRC and systemd.
+	fmt.Fprint(e.stdout, `guestrc runs QEMU guests, LXC containers and bridges as services of OpenRC and systemd.
 
 usage: guestrc [--root DIR] VERB [FLAGS] [KIND.NAME...]
 
@@ -50,11 +50,12 @@ usage: guestrc [--root DIR] VERB [FLAGS] [KIND.NAME...]
 	}
 	fmt.Fprint(e.stdout, `
 A guest is KIND.NAME; /etc/conf.d/KIND.NAME describes it, and a container LXC's
-own configuration file. For example:
+own configuration file. A bridge is net.NAME. For example:
 
   echo 'disk0_file="/srv/db.qcow2"' > /etc/conf.d/qemu.db
   guestrc plan qemu.db                # what would run
-  ln -s guestrc /etc/init.d/qemu.db   # OpenRC: rc-service qemu.db start
+  guestrc enable qemu.db              # a service that starts at boot
+  rc-service qemu.db start            # OpenRC
   systemctl start guestrc-qemu@db     # systemd
   guestrc exec lxc.web -- apk update  # inside /var/lib/lxc/web
 
