@@ -44,7 +44,7 @@ func own() confd.Table {
 		{Name: "mtu", Group: "Bridge", Type: confd.Int,
 			Help: "Bytes, of the bridge and of its ports, 68 to 65535."},
 		{Name: "mac", Group: "Bridge", Type: confd.MAC,
-			Help: "MAC address. The default is the kernel's choice, the lowest of the ports'."},
+			Help: "MAC address. The default of a new bridge is that of a port, else one that stays the same as long as the host is up."},
 		{Name: "stp", Group: "Forwarding", Type: confd.Bool,
 			Help: "Spanning tree."},
 		{Name: "forward_delay", Group: "Forwarding", Type: confd.String,

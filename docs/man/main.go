@@ -13,16 +13,18 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/guestrc/guestrc/bridge/netifrc"
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/lxc"
 	"github.com/guestrc/guestrc/qemu"
 )
 
-// kinds are the tables that the page shows.
+// kinds are the tables that the page shows; that of bridges, which are no guests,
+// for a bridge NAME.
 var kinds = []struct {
 	name string
 	vars confd.Table
-}{{"qemu", qemu.Vars}, {"lxc", lxc.Vars}}
+}{{"qemu", qemu.Vars}, {"lxc", lxc.Vars}, {"net", netifrc.Vars("NAME")}}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {

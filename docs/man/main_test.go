@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/guestrc/guestrc/bridge/netifrc"
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/lxc"
 	"github.com/guestrc/guestrc/qemu"
@@ -71,8 +72,13 @@ func TestExamplesAreUnderstood(t *testing.T) {
 	if !ok {
 		t.Fatal("the examples of containers are not where this test expects them")
 	}
+	containers, bridges, ok := strings.Cut(containers, "\n.Ss Bridges\n")
+	if !ok {
+		t.Fatal("the examples of bridges are not where this test expects them")
+	}
 	understood(t, machines, qemu.Vars, 4)
 	understood(t, containers, lxc.Vars, 2)
+	understood(t, bridges, netifrc.Vars("br0"), 2)
 }
 
 // understood wants at least so many examples in text, and none that table would
