@@ -41,13 +41,13 @@ func Read(dir, name string) (Config, error) {
 		return c, err
 	}
 	c.Conf = files.Config
-	r := &reader{files: files, c: &c, ours: ours, name: name, suffix: "_" + variable(name)}
+	r := &reader{files: files, c: &c, ours: ours, name: name, suffix: "_" + Variable(name)}
 	r.read()
 	return c, errors.Join(r.errs...)
 }
 
-// variable is how an interface's name is spelt in names of variables.
-func variable(name string) string {
+// Variable is how an interface's name is spelt in the names of variables.
+func Variable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(letters+"_", r) {
 			return r

@@ -65,7 +65,7 @@ func (r *reader) joiners() (found []confd.Value) {
 func (r *reader) portMTU() {
 	var first confd.Value
 	for i, port := range r.c.Spec.Ports {
-		v, ok := r.files.Filled("mtu_" + variable(port))
+		v, ok := r.files.Filled("mtu_" + Variable(port))
 		switch {
 		case !ok && first.Text == "":
 			continue
@@ -90,7 +90,7 @@ func (r *reader) portMTU() {
 // a port is deaf: the bridge takes all packets before it.
 func (r *reader) portConfigs() (unsaid []string) {
 	for _, port := range r.c.Spec.Ports {
-		name := "config_" + variable(port)
+		name := "config_" + Variable(port)
 		if why, ok := r.files.Unread(name); ok {
 			r.c.Warnings = append(r.c.Warnings, &confd.Error{Pos: why.Pos, Msg: name + ": it cannot be read, and is left out: " + why.Msg, Hint: why.Hint})
 			continue

@@ -225,7 +225,7 @@ func (r *reader) unsupported() {
 			r.warn(v, "", "not done by guestrc")
 		}
 		for _, port := range r.c.Spec.Ports {
-			if strings.HasPrefix(v.Name, "brport_") && strings.HasSuffix(v.Name, "_"+variable(port)) {
+			if strings.HasPrefix(v.Name, "brport_") && strings.HasSuffix(v.Name, "_"+Variable(port)) {
 				r.warn(v, "", "not done by guestrc")
 			}
 		}

@@ -25,7 +25,7 @@ func Vars(name string) confd.Table {
 		{"brctl", "Commands of brctl(8), one to a line, times in seconds: setfd, sethello, setmaxage, setageing, setbridgeprio, stp."},
 		{"bridge_force", "Set to anything: a bridge without ports of its own, to which others add themselves by bridge_add_PORT."},
 	} {
-		table = append(table, confd.Var{Name: v[0] + "_" + variable(name), Group: "netifrc's, for /etc/conf.d/net", Type: confd.String, Theirs: true, Help: v[1]})
+		table = append(table, confd.Var{Name: v[0] + "_" + Variable(name), Group: "netifrc's, for /etc/conf.d/net", Type: confd.String, Theirs: true, Help: v[1]})
 	}
 	return table
 }

@@ -39,19 +39,9 @@ func Open(l guest.Layout, n guest.Name) (*Bridge, error) {
 	if !conf.Described {
 		own := filepath.Join(l.ConfDir(), n.String())
 		return nil, &guest.Error{Status: guest.StatusNotConfigured, Msg: fmt.Sprintf("cannot find bridge %s: neither %s nor bridge_%s in %s describes it",
-			n, own, variable(n.Instance), filepath.Join(l.ConfDir(), "net")), Hint: fmt.Sprintf(`echo 'addresses="10.0.0.1/24"' > %s`, own)}
+			n, own, netifrc.Variable(n.Instance), filepath.Join(l.ConfDir(), "net")), Hint: fmt.Sprintf(`echo 'addresses="10.0.0.1/24"' > %s`, own)}
 	}
 	return b, nil
-}
-
-// variable is how an interface is spelt in the names of netifrc's variables.
-func variable(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, name)
 }
 
 // Owned is nil unless another tool is in charge of the bridge.

@@ -1,0 +1,165 @@
+package service
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/guestrc/guestrc/bridge"
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/tests/lab"
+)
+
+var br0 = guest.Name{Kind: Kind, Instance: "br0"}
+
+func layoutWith(t *testing.T, files map[string]string) guest.Layout {
+	t.Helper()
+	l := guest.Layout{Root: t.TempDir()}
+	for path, text := range files {
+		path = l.At(path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+func open(t *testing.T, l guest.Layout) *Bridge {
+	t.Helper()
+	b, err := Open(l, br0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func tap(t *testing.T, name, master string) bridge.Link {
+	t.Helper()
+	a := netlink.NewLinkAttrs()
+	a.Name = name
+	if err := netlink.LinkAdd(&netlink.Tuntap{LinkAttrs: a, Mode: netlink.TUNTAP_MODE_TAP, Queues: 1}); err != nil {
+		t.Fatal(err)
+	}
+	link, ok, err := bridge.Lookup(name)
+	if err == nil && ok && master != "" {
+		err = bridge.Plug(link, master)
+	}
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	return link
+}
+
+func status(err error) int { return guest.ExitStatus(err) }
+
+func TestStopIsRefusedWhileGuestsArePluggedIn(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	b := open(t, layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n"}))
+	if was, err := b.Stop(t.Context(), nil, false); was || err != nil {
+		t.Errorf("stop of what is not there: %v, %v", was, err)
+	}
+	changes, err := b.Start(t.Context())
+	if err != nil || len(changes) == 0 {
+		t.Fatalf("%v, %v", changes, err)
+	}
+	if changes, err = b.Start(t.Context()); err != nil || len(changes) > 0 {
+		t.Errorf("another start changed %v, %v", changes, err)
+	}
+	mine := tap(t, "qdb-0", "br0")
+	tap(t, "stray", "br0")
+	plugs := []guest.Plug{{Guest: "qemu.db", Link: mine.Name, Index: mine.Index, Bridge: "br0"}}
+	_, err = b.Stop(t.Context(), plugs, false)
+	if status(err) != guest.StatusRefused || !strings.Contains(err.Error(), "qemu.db (qdb-0)") || !strings.Contains(err.Error(), "stray") {
+		t.Errorf("stop: %v", err)
+	}
+	if st, err := Look(b.Layout, br0); err != nil || st.State != guest.Running || st.Message != "10.0.0.1/24, 2 plugged in" {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if was, err := b.Stop(t.Context(), plugs, true); !was || err != nil {
+		t.Errorf("forced: %v, %v", was, err)
+	}
+	if st, err := Look(b.Layout, br0); err != nil || st.State != guest.Stopped {
+		t.Errorf("%+v, %v", st, err)
+	}
+	// Made anew, it has its guest back; a link of another number is left alone.
+	if _, err := b.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done, err := Replug(t.Context(), append(plugs, guest.Plug{Guest: "qemu.x", Link: "stray", Index: mine.Index + 100, Bridge: "br0"}))
+	if err != nil || len(done) != 1 || !strings.Contains(done[0], "qemu.db") {
+		t.Errorf("%v, %v", done, err)
+	}
+	if done, err := Replug(t.Context(), plugs); err != nil || len(done) > 0 {
+		t.Errorf("again: %v, %v", done, err)
+	}
+}
+
+func TestStatusTellsWhatDiffers(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n"})
+	if _, err := open(t, l).Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"addresses=\"10.0.0.1/24 10.0.1.1/24\"\n": "10.0.1.1/24",
+		"addresses=nonsense\n":                    "net.br0:1",
+		"ports=absent0\n":                         "there is no such interface",
+	} {
+		if err := os.WriteFile(l.At("etc/conf.d/net.br0"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := Look(l, br0); err != nil || st.State != guest.Running || !strings.Contains(st.Message, want) {
+			t.Errorf("%q: %+v, %v", text, st, err)
+		}
+	}
+}
+
+func TestBridgeOfAnotherToolIsNotTouched(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n", "etc/network/interfaces": "auto br0\niface br0 inet manual\n"})
+	b := open(t, l)
+	_, errStart := b.Start(t.Context())
+	_, errStop := b.Stop(t.Context(), nil, true)
+	for _, err := range []error{errStart, errStop} {
+		if status(err) != guest.StatusRefused || !strings.Contains(err.Error(), "ifupdown") || !strings.Contains(err.Error(), "interfaces:1") {
+			t.Errorf("%v", err)
+		}
+	}
+	if there, err := bridge.Exists("br0"); there || err != nil {
+		t.Errorf("%v, %v", there, err)
+	}
+	if Ours(l, br0) {
+		t.Error("it is called ours")
+	}
+}
+
+func TestWhatNothingDescribesIsNotFound(t *testing.T) {
+	l := layoutWith(t, map[string]string{"etc/conf.d/net": "bridge_br1=\"\"\n"})
+	_, err := Open(l, br0)
+	var e *guest.Error
+	if !errors.As(err, &e) || e.Status != guest.StatusNotConfigured || !strings.Contains(e.Msg, "bridge_br0") || e.Hint == "" {
+		t.Errorf("%v", err)
+	}
+	if b, err := Open(l, guest.Name{Kind: Kind, Instance: "br1"}); err != nil || b.Conf.Spec.Name != "br1" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if err := os.WriteFile(l.At("etc/conf.d/net.br0"), []byte("mtu=lots\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(l, br0); status(err) != guest.StatusNotConfigured || !strings.Contains(err.Error(), "net.br0:1:1") {
+		t.Errorf("%v", err)
+	}
+}
