@@ -70,7 +70,7 @@ func fill(dir string, shell int, began time.Time, services []Depends) error {
 	stamp := began
 	for _, s := range services {
 		inputs := looked.add(s.Inputs)
-		if err := os.WriteFile(filepath.Join(dir, s.Service), []byte(s.fragment(inputs)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, s.Service), []byte(s.fragment(shell, inputs)), 0o644); err != nil {
 			return err
 		}
 	}
@@ -125,32 +125,36 @@ func (w *watch) look(path string) bool {
 	return err == nil
 }
 
+// variables are those that the script's depend() hands to OpenRC's words.
+var variables = map[string]string{"need": "needs", "use": "uses", "want": "wants", "after": "afters", "before": "befores", "provide": "provides"}
+
 // fragment is what the script reads in: POSIX shell.
-func (d Depends) fragment(inputs []string) string {
+func (d Depends) fragment(shell int, inputs []string) string {
 	var b strings.Builder
-	b.WriteString("guestrc_fresh")
+	fmt.Fprintf(&b, "fresh %d", shell)
 	for _, path := range inputs {
 		b.WriteString(" " + quote(path))
 	}
 	b.WriteString(" || return 1\n")
-	for _, l := range append(d.Lines, Line{"config", d.Config}) {
-		var words []string
-		for _, name := range l.Names {
-			if plain(name) {
-				words = append(words, quote(name))
-			}
-		}
-		if len(words) > 0 {
-			b.WriteString(l.Word + " " + strings.Join(words, " ") + "\n")
-		}
+	for _, l := range d.Lines {
+		b.WriteString(assignment(variables[l.Word], l.Names))
 	}
+	b.WriteString(assignment("configs", d.Config))
 	return b.String()
 }
 
-// plain tells whether OpenRC's cache can hold the word: it is split at blanks,
-// and read by OpenRC line by line.
+// assignment leaves out what OpenRC's cache, which is split at blanks, cannot
+// hold, and what the shell would take for a pattern.
+func assignment(variable string, names []string) string {
+	words := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !plain(name) })
+	if variable == "" || len(words) == 0 {
+		return ""
+	}
+	return variable + "=" + quote(strings.Join(words, " ")) + "\n"
+}
+
 func plain(name string) bool {
-	return name != "" && strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) < 0
+	return name != "" && strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("*?[\\", r) }) < 0
 }
 
 // quote makes one word of a POSIX shell of text.

@@ -108,7 +108,7 @@ func (w world) age(by time.Duration) {
 // calculate does what OpenRC's gendepends.sh does with each script.
 const calculate = `
 for word in keyword use want need after before provide config; do
-	eval "$word() { [ $word = keyword ] || echo \"\$RC_SVCNAME $word \$*\"; }"
+	eval "$word() { [ $word = keyword ] || [ -z \"\$*\" ] || echo \"\$RC_SVCNAME $word \$*\"; }"
 done
 cd "$1/init.d"
 for RC_SVCNAME in *; do
@@ -127,7 +127,7 @@ func (w world) run(shell []string) (lines []string, calls int) {
 		w.t.Fatalf("%v: %v\n%s%s", shell, err, out.String(), errs.String())
 	}
 	for line := range strings.Lines(out.String()) {
-		if strings.Contains(line, " want net.of-") || strings.Contains(line, " config ") || strings.Contains(line, "failed") {
+		if strings.Contains(line, " want net net.of-") || strings.Contains(line, " config ") || strings.Contains(line, "failed") {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
@@ -141,7 +141,7 @@ func (w world) run(shell []string) (lines []string, calls int) {
 
 func (w world) wants(services ...string) (lines []string) {
 	for _, s := range services {
-		lines = append(lines, s+" want net.of-"+s, s+" config "+w.dir+"/lxc")
+		lines = append(lines, s+" want net net.of-"+s, s+" config "+w.dir+"/lxc")
 	}
 	return lines
 }
@@ -175,7 +175,7 @@ func TestOneCalculationCallsTheProgramOnceAtMost(t *testing.T) {
 		w.expect(shell, "with a fresh cache", 0, all)
 
 		w.write("conf.d/qemu.a", "net.of-qemu.a net.more\n", 0o644)
-		changed := append(all[:2:2], append([]string{"qemu.a want net.of-qemu.a net.more"}, all[3:]...)...)
+		changed := append(all[:2:2], append([]string{"qemu.a want net net.of-qemu.a net.more"}, all[3:]...)...)
 		w.expect(shell, "after an edit", 1, changed)
 		// The edit was in the second in which the cache was made: whether it was
 		// before or after, that shells which count seconds cannot tell.
@@ -230,7 +230,7 @@ func TestCacheIsReplacedAsAWhole(t *testing.T) {
 	base := t.TempDir()
 	dir := filepath.Join(base, "run", "depend")
 	began := time.Now()
-	for _, services := range [][]Depends{{{Service: "qemu.a"}, {Service: "qemu.b"}}, {{Service: "qemu.c", Lines: []Line{{"need", []string{"net.br0", "two words", "it's"}}}}}} {
+	for _, services := range [][]Depends{{{Service: "qemu.a"}, {Service: "qemu.b"}}, {{Service: "qemu.c", Lines: []Line{{"need", []string{"net.br0", "two words", "it's", "a*"}}}}}} {
 		if err := WriteCache(dir, 42, began, services); err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +240,7 @@ func TestCacheIsReplacedAsAWhole(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "qemu.c"))
-	if want := "guestrc_fresh || return 1\nneed 'net.br0' 'it'\\''s'\n"; err != nil || string(text) != want {
+	if want := "fresh 42 || return 1\nneeds='net.br0 it'\\''s'\n"; err != nil || string(text) != want {
 		t.Errorf("%q, %v", text, err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(left) != 1 {

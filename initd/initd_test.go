@@ -31,6 +31,9 @@ func TestNothingIsRunAtTopLevel(t *testing.T) {
 		if strings.HasPrefix(line, "\t") || strings.HasPrefix(line, "#") || strings.HasSuffix(line, "*)") {
 			continue
 		}
+		if line == `[ -n "$RC_OPENRC_PID$RC_CMD" ] || return 0` {
+			continue
+		}
 		if strings.ContainsAny(line, "`|;&") || strings.Contains(line, "$(") {
 			t.Errorf("outside functions, the script runs something: %q", line)
 		}
