@@ -65,6 +65,7 @@ depend() {
 	want net
 	after cgroups firewall iptables ip6tables nftables ebtables ntp-client
 	want net.br0
+	config /etc/lxc/lxc.conf /var/lib/lxc/${RC_SVCNAME#*.}.conf /var/lib/lxc/${RC_SVCNAME#*.}/config /var/lib/lxc/common
 }
 start() { :; }
 `

@@ -21,8 +21,17 @@ func (h *House) Names() ([]Name, error) {
 // Names lists what has a conf.d file, an init script or a run directory, and
 // is of one of the kinds, sorted.
 func Names(l Layout, of func(kind string) bool) ([]Name, error) {
+	return namesIn(l, of, l.ConfDir(), l.InitDir(), l.RunBase())
+}
+
+// ScriptedNames is Names for those with an init script, see Scripted.
+func ScriptedNames(l Layout, of func(kind string) bool) ([]Name, error) {
+	return namesIn(l, of, l.InitDir())
+}
+
+func namesIn(l Layout, of func(kind string) bool, dirs ...string) ([]Name, error) {
 	seen := map[Name]bool{}
-	for _, dir := range []string{l.ConfDir(), l.InitDir(), l.RunBase()} {
+	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("cannot list guests: %w", err)

@@ -95,11 +95,10 @@ func writeDepends(_ context.Context, e *env, args []string) error {
 		return usage("cannot write dependencies: "+strconv.Quote(args[0])+" is no process", "OpenRC runs this")
 	}
 	began := e.now()
-	names, err := e.names()
+	names, err := guest.ScriptedNames(e.house.Layout, isService)
 	if err != nil {
 		return err
 	}
-	names = slices.DeleteFunc(names, func(n guest.Name) bool { return !guest.Scripted(e.house.Layout, n) })
 	services, errs := e.services(names)
 	all := make([]initd.Depends, len(names))
 	for i, n := range names {
