@@ -25,9 +25,6 @@ func (l Layout) ConfFiles(n Name) []string {
 // RunBase holds one directory per guest.
 func (l Layout) RunBase() string { return l.At("run", "guestrc") }
 
-// DependDir is the cache of what OpenRC is told of dependencies.
-func (l Layout) DependDir() string { return filepath.Join(l.RunBase(), "depend") }
-
 // RunDir is root-owned, 0755: lock, lease, pid, state.json.
 func (l Layout) RunDir(n Name) string { return filepath.Join(l.RunBase(), n.String()) }
 

@@ -28,71 +28,123 @@ type Line struct {
 	Names []string
 }
 
-// stampName is the file whose time says when the cache was made, and whose text
-// says for which shell: a calculation that takes its time does not have the
-// cache made twice.
-const stampName = "stamp"
+// The names in the directory of runs. A mark has the name of the calculation
+// that the cache was made for, so that one which takes its time does not have it
+// made twice; asides are caches in the making.
+const (
+	cacheName   = "depend"
+	stampName   = "stamp" // in the cache; its time says when that was made
+	markPrefix  = "made-"
+	asidePrefix = ".depend-"
+)
 
-// WriteCache replaces the cache in dir: for each service a file that the script's
-// depend() reads. shell is the process that calculates the dependencies, and
-// began the time before the first input was read.
-//
-// The shells' "test -nt" may count whole seconds. Where an input was changed in
-// the second of began, or since, the stamp is dated back, so that the next
-// calculation makes the cache once more.
-func WriteCache(dir string, shell int, began time.Time, services []Depends) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+// keptFor is how long marks and forgotten asides stay. No calculation takes as
+// long.
+const keptFor = time.Hour
+
+// Mark notes in dir that the calculation has had its cache made, whatever comes
+// of it, and sweeps what was left by others. calculation is PID-PPID of its shell:
+// a number alone comes again.
+func Mark(dir, calculation string, now time.Time) error {
+	if !calculationPattern(calculation) {
+		return fmt.Errorf("cannot make the cache of dependencies: %q is no calculation", calculation)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the cache of dependencies: %w", err)
 	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), ".depend-")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("cannot make the cache of dependencies: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), markPrefix) && !strings.HasPrefix(e.Name(), asidePrefix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()).Abs() > keptFor {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name())) // the next one will
+		}
+	}
+	// Empty, so that it can be made on a full file system.
+	f, err := os.OpenFile(filepath.Join(dir, markPrefix+calculation), os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("cannot make the cache of dependencies: %w", err)
+	}
+	return f.Close()
+}
+
+func calculationPattern(text string) bool {
+	pid, parent, ok := strings.Cut(text, "-")
+	return ok && number(pid) && number(parent)
+}
+
+func number(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
+// WriteCache replaces the cache in dir: for each service a file that the script's
+// depend() reads. began is the time before the first input was read.
+func WriteCache(dir string, began time.Time, services []Depends) error {
+	fresh, err := os.MkdirTemp(dir, asidePrefix)
 	if err != nil {
 		return fmt.Errorf("cannot make the cache of dependencies: %w", err)
 	}
 	defer os.RemoveAll(fresh) // later on, this is the old cache
-	if err := fill(fresh, shell, began, services); err != nil {
+	if err := fill(fresh, began, services); err != nil {
 		return fmt.Errorf("cannot write the cache of dependencies: %w", err)
 	}
-	err = unix.Renameat2(unix.AT_FDCWD, fresh, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = unix.Renameat2(unix.AT_FDCWD, fresh, unix.AT_FDCWD, dir, unix.RENAME_NOREPLACE)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot put the cache of dependencies in place at %s: %w", dir, err)
+	if err := exchange(fresh, filepath.Join(dir, cacheName)); err != nil {
+		return fmt.Errorf("cannot put the cache of dependencies in place: %w", err)
 	}
 	return nil
 }
 
-func fill(dir string, shell int, began time.Time, services []Depends) error {
+// exchange puts fresh in the place of dir, and what was there in that of fresh.
+func exchange(fresh, dir string) error {
+	swap := func(flags uint) error { return unix.Renameat2(unix.AT_FDCWD, fresh, unix.AT_FDCWD, dir, flags) }
+	err := swap(unix.RENAME_EXCHANGE)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = swap(unix.RENAME_NOREPLACE)
+	}
+	if errors.Is(err, fs.ErrExist) { // another calculation's was the first
+		err = swap(unix.RENAME_EXCHANGE)
+	}
+	if errors.Is(err, unix.EINVAL) { // a file system without these, as ZFS before 2.2
+		old := fresh + "-old"
+		if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return errors.Join(os.Rename(fresh, dir), os.RemoveAll(old))
+	}
+	return err
+}
+
+// fileClock is by how much the time that a kernel gives files may lag behind
+// the clock: a tick, at 100 Hz twice.
+const fileClock = 20 * time.Millisecond
+
+// fill writes the files of a cache. "test -nt" of busybox counts whole seconds,
+// that of others nanoseconds; an input changed in the second of began, or since,
+// is newer than the stamp in both.
+func fill(dir string, began time.Time, services []Depends) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
 	looked := watch{}
-	stamp := began
 	for _, s := range services {
-		inputs := looked.add(s.Inputs)
-		if err := os.WriteFile(filepath.Join(dir, s.Service), []byte(s.fragment(shell, inputs)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, s.Service), []byte(s.fragment(looked.add(s.Inputs))), 0o644); err != nil {
 			return err
 		}
 	}
-	if second := began.Truncate(time.Second); looked.latest.Compare(second) >= 0 {
-		stamp = second.Add(-2 * time.Second)
-	}
-	path := filepath.Join(dir, stampName)
-	if err := os.WriteFile(path, fmt.Appendln(nil, shell), 0o644); err != nil {
+	path, stamp := filepath.Join(dir, stampName), began.Add(-fileClock).Truncate(time.Second).Add(-1)
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		return err
 	}
 	return os.Chtimes(path, stamp, stamp)
 }
 
-// watch finds out what has to be looked at to notice a change of an input, and
-// the latest change of all. A file that is removed, or put there with an old
-// time, changes its directory.
-type watch struct {
-	seen   map[string]bool // whether it exists
-	latest time.Time
-}
+// watch finds out what has to be looked at to notice a change of an input: a file
+// that is removed, or put there with an old time, changes its directory.
+type watch map[string]bool // whether a path exists
 
-func (w *watch) add(inputs []string) []string {
+func (w watch) add(inputs []string) []string {
 	var all []string
 	for _, path := range inputs {
 		for there := w.look(path); ; there = w.look(path) {
@@ -109,35 +161,35 @@ func (w *watch) add(inputs []string) []string {
 	return all
 }
 
-func (w *watch) look(path string) bool {
-	there, known := w.seen[path]
-	if known {
-		return there
+func (w watch) look(path string) bool {
+	there, known := w[path]
+	if !known {
+		_, err := os.Stat(path)
+		there = err == nil
+		w[path] = there
 	}
-	info, err := os.Stat(path)
-	if err == nil && info.ModTime().After(w.latest) {
-		w.latest = info.ModTime()
-	}
-	if w.seen == nil {
-		w.seen = map[string]bool{}
-	}
-	w.seen[path] = err == nil
-	return err == nil
+	return there
 }
 
-// variables are those that the script's depend() hands to OpenRC's words.
-var variables = map[string]string{"need": "needs", "use": "uses", "want": "wants", "after": "afters", "before": "befores", "provide": "provides"}
+// variable is the one that the script's depend() hands to OpenRC's word.
+func variable(word string) string {
+	switch word {
+	case "need", "use", "want", "after", "before", "provide":
+		return word + "s"
+	}
+	return ""
+}
 
 // fragment is what the script reads in: POSIX shell.
-func (d Depends) fragment(shell int, inputs []string) string {
+func (d Depends) fragment(inputs []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "fresh %d", shell)
+	b.WriteString("fresh")
 	for _, path := range inputs {
 		b.WriteString(" " + quote(path))
 	}
 	b.WriteString(" || return 1\n")
 	for _, l := range d.Lines {
-		b.WriteString(assignment(variables[l.Word], l.Names))
+		b.WriteString(assignment(variable(l.Word), l.Names))
 	}
 	b.WriteString(assignment("configs", d.Config))
 	return b.String()

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,8 +33,8 @@ func fake(dir string) int {
 		return 1
 	}
 	fmt.Fprintln(calls, os.Args[1])
-	shell, err := strconv.Atoi(os.Args[2])
-	if err != nil || calls.Close() != nil {
+	run := filepath.Join(dir, "out")
+	if calls.Close() != nil || Mark(run, os.Args[2], began) != nil || os.Getenv("FAIL") != "" {
 		return 1
 	}
 	links, err := filepath.Glob(filepath.Join(dir, "init.d", "*.*"))
@@ -49,7 +48,7 @@ func fake(dir string) int {
 		all = append(all, Depends{Service: name, Inputs: []string{filepath.Join(dir, "conf.d", name), filepath.Join(dir, "lib", "more", "odd '$(touch /x)' name")},
 			Lines: []Line{{"want", strings.Fields(string(text))}}, Config: []string{filepath.Join(dir, "lxc")}})
 	}
-	if WriteCache(filepath.Join(dir, "out", "cache"), shell, began, all) != nil {
+	if WriteCache(run, began, all) != nil {
 		return 1
 	}
 	return 0
@@ -72,7 +71,7 @@ func newWorld(t *testing.T, services ...string) world {
 	}
 	program := fmt.Sprintf("#!/bin/sh\n%s=%s exec /proc/%d/exe \"$@\"\n", fakeProgram, w.dir, os.Getpid())
 	w.write("guestrc", program, 0o755)
-	w.write("init.d/guestrc", strings.ReplaceAll(Script, "/run/guestrc/depend", w.dir+"/out/cache"), 0o755)
+	w.write("init.d/guestrc", strings.ReplaceAll(Script, "/run/guestrc", w.dir+"/out"), 0o755)
 	for _, s := range services {
 		w.write("conf.d/"+s, "net.of-"+s+"\n", 0o644)
 		if err := os.Symlink("guestrc", filepath.Join(w.dir, "init.d", s)); err != nil {
@@ -101,6 +100,14 @@ func (w world) age(by time.Duration) {
 		return os.Chtimes(path, then, then)
 	})
 	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// date sets the time of a file, and no other's.
+func (w world) date(name string, when time.Time) {
+	w.t.Helper()
+	if err := os.Chtimes(filepath.Join(w.dir, name), when, when); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -171,19 +178,50 @@ func TestOneCalculationCallsTheProgramOnceAtMost(t *testing.T) {
 		w := newWorld(t, "lxc.web", "qemu.a", "qemu.b")
 		all := w.wants("lxc.web", "qemu.a", "qemu.b")
 		w.expect(shell, "without a cache", 1, all)
-		w.age(time.Minute)
 		w.expect(shell, "with a fresh cache", 0, all)
-
+		w.age(time.Minute)
 		w.write("conf.d/qemu.a", "net.of-qemu.a net.more\n", 0o644)
+		w.date("conf.d/qemu.a", time.Now().Add(-30*time.Second))
 		changed := append(all[:2:2], append([]string{"qemu.a want net net.of-qemu.a net.more"}, all[3:]...)...)
 		w.expect(shell, "after an edit", 1, changed)
-		// The edit was in the second in which the cache was made: whether it was
-		// before or after, that shells which count seconds cannot tell.
-		w.expect(shell, "right after that", 1, changed)
-		w.age(time.Minute)
-		w.expect(shell, "later", 1, changed) // as the stamp is still the one dated back
-		w.age(time.Minute)
-		w.expect(shell, "later still", 0, changed)
+		w.expect(shell, "and then", 0, changed)
+		w.date("conf.d/qemu.b", time.Now().Add(time.Hour))
+		for range 2 { // each sees it, and each asks once
+			w.expect(shell, "with a file of the future", 1, changed)
+		}
+	})
+}
+
+// An edit in the second in which the cache is made is seen, be it before or
+// after, also by shells that count whole seconds; one before that second is in
+// the cache.
+func TestEditInTheSecondOfTheCacheIsNoticed(t *testing.T) {
+	shells(t, func(t *testing.T, shell []string) {
+		second := time.Now().Add(-time.Minute).Truncate(time.Second)
+		for edit, calls := range map[time.Duration]int{-1100 * time.Millisecond: 0, 0: 1, 100 * time.Millisecond: 1, 900 * time.Millisecond: 1, 1100 * time.Millisecond: 1} {
+			w := newWorld(t, "qemu.a")
+			w.age(time.Hour)
+			input := filepath.Join(w.dir, "conf.d", "qemu.a")
+			if err := Mark(filepath.Join(w.dir, "out"), "1-1", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			services := []Depends{{Service: "qemu.a", Inputs: []string{input}, Lines: []Line{{"want", []string{"net.of-qemu.a"}}}, Config: []string{w.dir + "/lxc"}}}
+			if err := WriteCache(filepath.Join(w.dir, "out"), second.Add(500*time.Millisecond), services); err != nil {
+				t.Fatal(err)
+			}
+			w.date("conf.d/qemu.a", second.Add(edit))
+			w.expect(shell, fmt.Sprintf("edited %v after the second began", edit), calls, w.wants("qemu.a"))
+		}
+	})
+}
+
+// A program that fails is not run for every service.
+func TestFailureIsNotRepeated(t *testing.T) {
+	t.Setenv("FAIL", "yes")
+	shells(t, func(t *testing.T, shell []string) {
+		w := newWorld(t, "qemu.a", "qemu.b", "qemu.c")
+		w.expect(shell, "with a program that fails", 1, nil)
+		w.expect(shell, "at the next calculation", 1, nil)
 	})
 }
 
@@ -227,26 +265,62 @@ func TestWithoutTheProgramThereIsNoError(t *testing.T) {
 }
 
 func TestCacheIsReplacedAsAWhole(t *testing.T) {
-	base := t.TempDir()
-	dir := filepath.Join(base, "run", "depend")
+	run := filepath.Join(t.TempDir(), "run")
 	began := time.Now()
-	for _, services := range [][]Depends{{{Service: "qemu.a"}, {Service: "qemu.b"}}, {{Service: "qemu.c", Lines: []Line{{"need", []string{"net.br0", "two words", "it's", "a*"}}}}}} {
-		if err := WriteCache(dir, 42, began, services); err != nil {
+	for _, old := range []string{".depend-old", "made-9-9"} {
+		if err := os.MkdirAll(filepath.Join(run, old), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(filepath.Join(run, old), began.Add(-2*keptFor), began.Add(-2*keptFor)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 2 {
-		t.Errorf("%v, %v", entries, err)
+	for _, services := range [][]Depends{{{Service: "qemu.a"}, {Service: "qemu.b"}}, {{Service: "qemu.c", Lines: []Line{{"need", []string{"net.br0", "two words", "it's", "a*"}}}}}} {
+		if err := Mark(run, "42-1", began); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteCache(run, began, services); err != nil {
+			t.Fatal(err)
+		}
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "qemu.c"))
-	if want := "fresh 42 || return 1\nneeds='net.br0 it'\\''s'\n"; err != nil || string(text) != want {
+	text, err := os.ReadFile(filepath.Join(run, "depend", "qemu.c"))
+	if want := "fresh || return 1\nneeds='net.br0 it'\\''s'\n"; err != nil || string(text) != want {
 		t.Errorf("%q, %v", text, err)
 	}
-	if left, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(left) != 1 {
-		t.Errorf("%v, %v", left, err)
+	for dir, want := range map[string][]string{run: {"depend", "made-42-1"}, filepath.Join(run, "depend"): {"qemu.c", "stamp"}} {
+		var got []string
+		entries, err := os.ReadDir(dir)
+		for _, e := range entries {
+			got = append(got, e.Name())
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", dir, err, diff)
+		}
 	}
-	if err := WriteCache("/proc/nowhere/depend", 42, began, nil); err == nil {
+	for _, wrong := range []string{"", "42", "42-", "../x-1", "a-b"} {
+		if err := Mark(run, wrong, began); err == nil {
+			t.Errorf("%q is taken for a calculation", wrong)
+		}
+	}
+	if Mark("/proc/nowhere", "1-1", began) == nil || WriteCache("/proc/nowhere", began, nil) == nil {
 		t.Error("no error where nothing can be written")
+	}
+}
+
+// Calculations at the same time all end with a whole cache.
+func TestCachesAreMadeAtTheSameTime(t *testing.T) {
+	run := t.TempDir()
+	errs := make(chan error)
+	const writers = 8
+	for range writers {
+		go func() { errs <- WriteCache(run, time.Now(), []Depends{{Service: "qemu.a"}, {Service: "qemu.b"}}) }()
+	}
+	for range writers {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(run, "depend")); err != nil || len(entries) != 3 {
+		t.Errorf("%v, %v", entries, err)
 	}
 }

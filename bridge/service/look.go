@@ -12,41 +12,50 @@ import (
 // say is told where the bridge is not so.
 func Look(l guest.Layout, n guest.Name) (guest.Status, error) {
 	st := guest.Status{Guest: n.String(), State: guest.Stopped, Code: guest.StateStopped}
-	b, wrong := Open(l, n)
+	foreign := Owned(l, n)
 	is, err := bridge.Look(n.Instance)
-	switch {
-	case err != nil:
+	if err != nil {
 		st.State, st.Code, st.Message = guest.Unknown, guest.StateUnknown, err.Error()
 		return st, nil
-	case !is.Exists:
-		return st, wrong
-	case is.Up:
+	}
+	var notes []string
+	switch {
+	case is.Exists && is.Up:
 		st.State, st.Code = guest.Running, guest.StateRunning
+		notes = append(notes, summary(is))
+	case is.Exists:
+		notes = append(notes, summary(is), "it is down")
 	}
-	notes := []string{summary(is)}
-	if !is.Up {
-		notes = append(notes, "it is down")
-	}
-	if foreign := Owned(l, n); foreign != nil {
+	if foreign != nil {
 		notes = append(notes, foreign.Error())
-	} else if wrong != nil {
-		notes = append(notes, wrong.Error())
-	} else if differs, err := bridge.Differences(b.Conf.Spec); err != nil {
+	} else if b, err := Open(l, n); err != nil && !is.Exists {
+		return st, err
+	} else if err != nil {
 		notes = append(notes, err.Error())
-	} else if len(differs) > 0 {
-		notes = append(notes, "a start would have: "+strings.Join(differs, ", "))
+	} else if is.Exists {
+		notes = append(notes, differs(b)...)
 	}
 	st.Message = strings.Join(notes, "; ")
 	return st, nil
+}
+
+// differs is what a start would change.
+func differs(b *Bridge) []string {
+	changes, err := bridge.Differences(b.Conf.Spec)
+	switch {
+	case err != nil:
+		return []string{err.Error()}
+	case len(changes) > 0:
+		return []string{"a start would have: " + strings.Join(changes, ", ")}
+	}
+	return nil
 }
 
 // summary is "172.16.11.1/24, 3 plugged in".
 func summary(is bridge.Status) string {
 	var parts []string
 	for _, a := range is.Addresses {
-		if !a.Addr().IsLinkLocalUnicast() {
-			parts = append(parts, a.String())
-		}
+		parts = append(parts, a.String())
 	}
 	return strings.Join(append(parts, fmt.Sprintf("%d plugged in", len(is.Ports))), ", ")
 }

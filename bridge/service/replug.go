@@ -20,7 +20,7 @@ func Replug(ctx context.Context, plugs []guest.Plug) (done []string, err error) 
 		}
 		did, err := replug(p)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot plug %s of %s into %s: %w", p.Link, p.Guest, p.Bridge, err))
+			errs = append(errs, fmt.Errorf("cannot replug %s: %w", p.Guest, err))
 		} else if did {
 			done = append(done, fmt.Sprintf("plugged %s (%s) into %s", p.Guest, p.Link, p.Bridge))
 		}
@@ -33,7 +33,7 @@ func replug(p guest.Plug) (did bool, err error) {
 	if err != nil || !ok || link.Index != p.Index {
 		return false, err // it went with its guest, or is another's by now
 	}
-	if link.Master == p.Bridge {
+	if link.Master != "" || p.Bridge == "" { // it is plugged in, there or elsewhere, or nothing says where to
 		return false, nil
 	}
 	return true, bridge.Plug(link, p.Bridge)

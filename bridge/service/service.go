@@ -5,11 +5,11 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/bridge/netifrc"
@@ -56,91 +56,49 @@ func Owned(l guest.Layout, n guest.Name) error {
 		Hint: fmt.Sprintf("leave it to %s; guests are plugged into it all the same", o.Tool)}
 }
 
-// open takes the lock of n after the looks that need none.
-func (b *Bridge) open(ctx context.Context) (unlock func() error, err error) {
-	if err := Owned(b.Layout, b.Name); err != nil {
-		return nil, err
+// open takes the lock of n after the looks that need none, and opens its run
+// directory.
+func open(ctx context.Context, l guest.Layout, n guest.Name) (dir *os.File, release func() error, err error) {
+	if err := Owned(l, n); err != nil {
+		return nil, nil, err
 	}
-	dir, err := pidfile.OpenDir(b.Layout.RunDir(b.Name), true)
+	dir, err = pidfile.OpenDir(l.RunDir(n), true)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the run directory of %s: %w", b.Name, err)
+		return nil, nil, fmt.Errorf("cannot open the run directory of %s: %w", n, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, guest.LockPatience)
 	defer cancel()
-	release, err := pidfile.Lock(ctx, dir)
+	unlock, err := pidfile.Lock(ctx, dir)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", b.Name, err), dir.Close())
+		dir.Close()
+		return nil, nil, fmt.Errorf("cannot lock %s: %w", n, err)
 	}
-	return func() error { return errors.Join(release(), dir.Close()) }, nil
+	return dir, func() error { return errors.Join(unlock(), dir.Close()) }, nil
 }
+
+// recordName is the file that says how the bridge was started: a stop acts on
+// that, whatever became of the files since.
+const recordName = "bridge.json"
 
 // Start makes the bridge as its files say and returns what it changed. Guests
 // of a bridge that is made anew are plugged in by Replug.
 func (b *Bridge) Start(ctx context.Context) (changes []string, err error) {
-	unlock, err := b.open(ctx)
+	dir, release, err := open(ctx, b.Layout, b.Name)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
+	defer func() { err = errors.Join(err, release()) }()
 	if changes, err = bridge.Converge(ctx, b.Conf.Spec); err != nil {
 		return changes, fmt.Errorf("cannot start %s: %w", b.Name, err)
 	}
+	record, err := json.Marshal(b.Conf.Spec)
+	if err == nil {
+		err = pidfile.WriteFile(dir, recordName, append(record, '\n'), 0o644)
+	}
+	if err != nil {
+		return changes, fmt.Errorf("cannot record the start of %s: %w", b.Name, err)
+	}
 	return changes, nil
-}
-
-// Stop removes the bridge, and reports whether there was one. It refuses while
-// anything is plugged in that is not of the bridge's own ports, unless forced;
-// plugs say whose that is.
-func (b *Bridge) Stop(ctx context.Context, plugs []guest.Plug, force bool) (was bool, err error) {
-	unlock, err := b.open(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	exists, _, err := bridge.IsBridge(b.Name.Instance)
-	if err != nil || !exists {
-		return exists, err
-	}
-	plugged, err := b.Plugged(plugs)
-	if err == nil && len(plugged) > 0 && !force {
-		err = &guest.Error{Status: guest.StatusRefused, Msg: fmt.Sprintf("cannot stop %s: plugged in: %s", b.Name, strings.Join(plugged, ", ")),
-			Hint: "stop them first; guestrc stop --force " + b.Name.String() + " cuts them off"}
-	}
-	if err != nil {
-		return true, err
-	}
-	if err := bridge.Delete(ctx, b.Conf.Spec); err != nil {
-		return true, fmt.Errorf("cannot stop %s: %w", b.Name, err)
-	}
-	return true, nil
-}
-
-// Plugged names what is plugged in besides the bridge's own ports: "qemu.db
-// (qdb-0)", or only an interface that is no guest's.
-func (b *Bridge) Plugged(plugs []guest.Plug) ([]string, error) {
-	ports, err := bridge.Ports(b.Name.Instance)
-	if err != nil {
-		return nil, err
-	}
-	own := map[string]bool{}
-	for _, name := range b.Conf.Spec.Ports {
-		own[name] = true
-	}
-	whose := map[string]string{}
-	for _, p := range plugs {
-		whose[p.Link] = p.Guest
-	}
-	var names []string
-	for _, port := range ports {
-		switch who := whose[port.Name]; {
-		case own[port.Name]:
-		case who != "":
-			names = append(names, fmt.Sprintf("%s (%s)", who, port.Name))
-		default:
-			names = append(names, port.Name)
-		}
-	}
-	return names, nil
 }
 
 // Depends is what the bridge's service depends on.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 
 	"github.com/guestrc/guestrc/bridge"
@@ -31,7 +32,7 @@ func layoutWith(t *testing.T, files map[string]string) guest.Layout {
 	return l
 }
 
-func open(t *testing.T, l guest.Layout) *Bridge {
+func described(t *testing.T, l guest.Layout) *Bridge {
 	t.Helper()
 	b, err := Open(l, br0)
 	if err != nil {
@@ -63,8 +64,11 @@ func TestStopIsRefusedWhileGuestsArePluggedIn(t *testing.T) {
 	if !lab.NetNS(t) {
 		return
 	}
-	b := open(t, layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n"}))
-	if was, err := b.Stop(t.Context(), nil, false); was || err != nil {
+	b := described(t, layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n"}))
+	stop := func(plugs []guest.Plug, force bool) (bool, []string, error) {
+		return Stop(t.Context(), b.Layout, br0, plugs, force)
+	}
+	if was, _, err := stop(nil, false); was || err != nil {
 		t.Errorf("stop of what is not there: %v, %v", was, err)
 	}
 	changes, err := b.Start(t.Context())
@@ -77,15 +81,16 @@ func TestStopIsRefusedWhileGuestsArePluggedIn(t *testing.T) {
 	mine := tap(t, "qdb-0", "br0")
 	tap(t, "stray", "br0")
 	plugs := []guest.Plug{{Guest: "qemu.db", Link: mine.Name, Index: mine.Index, Bridge: "br0"}}
-	_, err = b.Stop(t.Context(), plugs, false)
+	_, _, err = stop(plugs, false)
 	if status(err) != guest.StatusRefused || !strings.Contains(err.Error(), "qemu.db (qdb-0)") || !strings.Contains(err.Error(), "stray") {
 		t.Errorf("stop: %v", err)
 	}
 	if st, err := Look(b.Layout, br0); err != nil || st.State != guest.Running || st.Message != "10.0.0.1/24, 2 plugged in" {
 		t.Errorf("%+v, %v", st, err)
 	}
-	if was, err := b.Stop(t.Context(), plugs, true); !was || err != nil {
-		t.Errorf("forced: %v, %v", was, err)
+	was, cut, err := stop(plugs, true)
+	if diff := cmp.Diff([]string{"qemu.db (qdb-0)", "stray"}, cut); !was || err != nil || diff != "" {
+		t.Errorf("forced: %v, %v\n%s", was, err, diff)
 	}
 	if st, err := Look(b.Layout, br0); err != nil || st.State != guest.Stopped {
 		t.Errorf("%+v, %v", st, err)
@@ -108,7 +113,7 @@ func TestStatusTellsWhatDiffers(t *testing.T) {
 		return
 	}
 	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n"})
-	if _, err := open(t, l).Start(t.Context()); err != nil {
+	if _, err := described(t, l).Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
@@ -130,9 +135,9 @@ func TestBridgeOfAnotherToolIsNotTouched(t *testing.T) {
 		return
 	}
 	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n", "etc/network/interfaces": "auto br0\niface br0 inet manual\n"})
-	b := open(t, l)
+	b := described(t, l)
 	_, errStart := b.Start(t.Context())
-	_, errStop := b.Stop(t.Context(), nil, true)
+	_, _, errStop := Stop(t.Context(), l, br0, nil, true)
 	for _, err := range []error{errStart, errStop} {
 		if status(err) != guest.StatusRefused || !strings.Contains(err.Error(), "ifupdown") || !strings.Contains(err.Error(), "interfaces:1") {
 			t.Errorf("%v", err)
@@ -161,5 +166,48 @@ func TestWhatNothingDescribesIsNotFound(t *testing.T) {
 	}
 	if _, err := Open(l, br0); status(err) != guest.StatusNotConfigured || !strings.Contains(err.Error(), "net.br0:1:1") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A stop acts on what was started, though the files were edited, broken or
+// deleted since. Of a bridge that was not started by us they are all there is.
+func TestStopActsOnWhatWasStarted(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "ports=eth0\n"})
+	path := l.At("etc/conf.d/net.br0")
+	tap(t, "eth0", "")
+	for name, change := range map[string]func() error{
+		"edited":  func() error { return os.WriteFile(path, []byte("ports=eth1\n"), 0o644) },
+		"broken":  func() error { return os.WriteFile(path, []byte("if\n"), 0o644) },
+		"deleted": func() error { return os.Remove(path) },
+	} {
+		if err := os.WriteFile(path, []byte("ports=eth0\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := described(t, l).Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if was, _, err := Stop(t.Context(), l, br0, nil, false); !was || err != nil {
+			t.Errorf("%s: %v, %v", name, was, err)
+		}
+	}
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	a := netlink.NewLinkAttrs()
+	a.Name = "br0"
+	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: a}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Stop(t.Context(), l, br0, nil, false); status(err) != guest.StatusNotConfigured {
+		t.Errorf("a bridge that nothing describes: %v", err)
+	}
+	if was, _, err := Stop(t.Context(), l, br0, nil, true); !was || err != nil {
+		t.Errorf("forced: %v, %v", was, err)
 	}
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -83,18 +81,17 @@ func dependenciesJSON(names []guest.Name, services []guest.Service) any {
 	return all
 }
 
-// dependVerb is what depend() of the OpenRC script calls, with the process that
-// calculates the dependencies.
+// dependVerb is what depend() of the OpenRC script calls, with the name of the
+// calculation.
 const dependVerb = "__depend"
 
 // writeDepends makes the cache that depend() reads. A service whose files are
 // faulty says so at its start; here a warning must do.
 func writeDepends(_ context.Context, e *env, args []string) error {
-	shell, err := strconv.Atoi(args[0])
-	if err != nil {
-		return usage("cannot write dependencies: "+strconv.Quote(args[0])+" is no process", "OpenRC runs this")
+	dir, began := e.house.Layout.RunBase(), e.now()
+	if err := initd.Mark(dir, args[0], began); err != nil {
+		return err
 	}
-	began := e.now()
 	names, err := guest.ScriptedNames(e.house.Layout, isService)
 	if err != nil {
 		return err
@@ -107,11 +104,7 @@ func writeDepends(_ context.Context, e *env, args []string) error {
 			e.out.warn(fmt.Errorf("not all dependencies of %s are known: %w", n, errs[i]))
 		}
 	}
-	err = initd.WriteCache(e.house.Layout.DependDir(), shell, began, all)
-	if errors.Is(err, fs.ErrPermission) {
-		return silent(guest.StatusRefused) // somebody who is not root looks at services
-	}
-	return err
+	return initd.WriteCache(dir, began, all)
 }
 
 // openrcDepends says it in OpenRC's words. What rc_need and its like say is

@@ -36,8 +36,12 @@ func (e *env) startBridge(ctx context.Context, n guest.Name) error {
 	return nil
 }
 
-// openBridge reads the files and passes their warnings on.
+// openBridge reads the files of a bridge that is ours to make, and passes their
+// warnings on.
 func (e *env) openBridge(n guest.Name) (*service.Bridge, error) {
+	if err := service.Owned(e.house.Layout, n); err != nil {
+		return nil, err
+	}
 	b, err := service.Open(e.house.Layout, n)
 	if err != nil {
 		return nil, err
@@ -67,19 +71,17 @@ func (e *env) plugIn(ctx context.Context, p *progress, which func(guest.Plug) bo
 
 func (e *env) stopBridge(ctx context.Context, n guest.Name) error {
 	p := e.progress(n, "Stopping")
-	b, err := e.openBridge(n)
-	if err != nil {
-		return err
-	}
 	plugs, err := e.house.Plugs(ctx)
 	if err != nil {
 		p.Warn(err) // those are named by their interfaces alone
 	}
 	force, _ := e.flags.GetBool("force")
-	was, err := b.Stop(ctx, plugs, force)
+	was, cut, err := service.Stop(ctx, e.house.Layout, n, plugs, force)
 	switch {
 	case err != nil:
 		return err
+	case len(cut) > 0:
+		p.warned(fmt.Sprintf("%s is removed from under %s", n, strings.Join(cut, ", ")))
 	case was:
 		p.done(n.String() + " is removed")
 	default:
@@ -94,9 +96,6 @@ func (e *env) planBridge(n guest.Name) (guest.Plan, error) {
 	if err != nil {
 		return guest.Plan{}, err
 	}
-	if err := service.Owned(b.Layout, n); err != nil {
-		return guest.Plan{}, err
-	}
 	changes, err := bridge.Differences(b.Conf.Spec)
 	if len(changes) == 0 {
 		changes = []string{"nothing is to be changed"}
@@ -109,29 +108,42 @@ func replug(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	wanted := func(plug guest.Plug) bool {
-		return len(names) == 0 || slices.ContainsFunc(names, func(n guest.Name) bool {
-			return plug.Guest == n.String() || n.Kind == service.Kind && plug.Bridge == n.Instance
-		})
-	}
 	plugs, err := e.house.Plugs(ctx)
-	plugs = slices.DeleteFunc(plugs, func(plug guest.Plug) bool { return !wanted(plug) })
-	done, errPlug := service.Replug(ctx, plugs)
+	errs := []error{err}
+	if len(names) > 0 {
+		var wanted []guest.Plug
+		for _, n := range names {
+			its := slices.DeleteFunc(slices.Clone(plugs), func(plug guest.Plug) bool { return !concerns(n, plug) })
+			if len(its) == 0 {
+				errs = append(errs, e.nothingToPlug(ctx, n))
+			}
+			wanted = append(wanted, its...)
+		}
+		plugs = wanted
+	}
+	done, err := service.Replug(ctx, plugs)
 	for _, text := range done {
 		e.out.info(text)
 	}
-	switch {
-	case len(done) > 0 || err != nil || errPlug != nil:
-	case len(plugs) == 0:
-		e.out.info("no running guest of these has an interface for a bridge")
-	default:
-		e.out.info("every interface is where it belongs")
+	if err = errors.Join(append(errs, err)...); err == nil && len(done) == 0 {
+		e.out.info("every interface of a running guest is plugged in")
 	}
-	return errors.Join(err, errPlug)
+	return err
 }
 
-// names are all services of ours: guests and bridges, and those of either that
-// only a unit names.
+func concerns(n guest.Name, plug guest.Plug) bool {
+	return plug.Guest == n.String() || n.Kind == service.Kind && plug.Bridge == n.Instance
+}
+
+// nothingToPlug is an error where n is not even there.
+func (e *env) nothingToPlug(ctx context.Context, n guest.Name) error {
+	if st := e.statusOf(ctx, n); st.Code != guest.StateRunning {
+		return &guest.Error{Status: guest.StatusNotRunning, Msg: fmt.Sprintf("cannot replug %s: it is %s", n, st.State), Hint: st.Message}
+	}
+	return nil
+}
+
+// names are all services of ours: guests and bridges.
 func (e *env) names() ([]guest.Name, error) {
 	return guest.Names(e.house.Layout, isService)
 }

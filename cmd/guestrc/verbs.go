@@ -140,7 +140,7 @@ func findVerb(name string) *verb {
 		return &verb{name: namesVerb, run: printNames, max: 0}
 	}
 	if name == dependVerb {
-		return &verb{name: dependVerb, args: "PID", run: writeDepends, min: 1, max: 1}
+		return &verb{name: dependVerb, args: "CALCULATION", run: writeDepends, min: 1, max: 1}
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	img := newMachines(t).img
-	s.binds = []string{filepath.Dir(s.web.LXCPath), filepath.Dir(img.Kernel), filepath.Dir(img.Initrd)}
+	s.binds = []string{filepath.Dir(s.web.LXCPath)}
 	s.conf(database, `user="root"`, `enable_kvm="no"`, `machine="q35"`, `memory="256M"`, `vga="none"`,
 		fmt.Sprintf("kernel=%q", img.Kernel), fmt.Sprintf("initrd=%q", img.Initrd),
 		fmt.Sprintf("cmdline=%q", tinyguest.Cmdline("ip=10.77.0.2/24 gr.late=1000")),
@@ -95,9 +95,9 @@ func (s *site) enable(names ...string) {
 }
 
 // boot returns once the boot is over: whatever is enabled was started, or failed.
-func (s *site) boot(init func(*testing.T, ...lab.Option) system) *host {
+func (s *site) boot(c combination) *host {
 	s.t.Helper()
-	h := &host{system: init(s.t, lab.Layer(s.dir), lab.Bind(s.binds...)), t: s.t, ctx: within(s.t, 8*time.Minute)}
+	h := &host{system: c.pid1(s.t, lab.Layer(s.dir), lab.Bind(s.binds...)), t: s.t, ctx: within(s.t, 8*time.Minute)}
 	return h
 }
 
@@ -117,29 +117,34 @@ func (s *site) states(h *host, names ...string) map[string]guest.Status {
 	return all
 }
 
-// boots are the init systems as PID 1, and OpenRC's with services in parallel.
-func boots(t *testing.T, test func(t *testing.T, s *site, name string)) {
+// boots are the combinations with the init system as PID 1, and OpenRC's also
+// with services in parallel.
+func boots(t *testing.T, test func(t *testing.T, s *site, c combination)) {
+	t.Helper()
 	need.Root(t)
-	for _, name := range []string{"openrc", "openrc-parallel", "systemd"} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range combinations(t) {
+		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			if name == "openrc-parallel" {
-				s.file("etc/rc.conf", "rc_parallel=\"YES\"\n")
-			}
-			test(t, s, strings.TrimSuffix(name, "-parallel"))
+			test(t, newSite(t), c)
 		})
+		if c.init == "openrc" {
+			t.Run(c.String()+"-parallel", func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t)
+				s.file("etc/rc.conf", "rc_parallel=\"YES\"\n")
+				test(t, s, c)
+			})
+		}
 	}
 }
 
 // A host boots its bridge, then the database, and once that is ready, what needs
 // it; and goes down in the reverse order.
 func TestBootOrder(t *testing.T) {
-	boots(t, func(t *testing.T, s *site, init string) {
+	boots(t, func(t *testing.T, s *site, c combination) {
 		s.conf("net.br0", `addresses="10.77.0.1/24"`)
 		s.enable(database, s.guest())
-		c := powerOff[init]
-		h := s.boot(c.boot)
+		h := s.boot(c)
 		h.eventually(s.guest(), started)
 		h.wants("net.br0", started)
 		st := s.states(h, database, s.guest(), "net.br0")
@@ -152,11 +157,11 @@ func TestBootOrder(t *testing.T) {
 		}
 		newNetwork(t, h).reach("after the boot", vmAddress, containerAddress)
 
-		if how, err := c.off(h.machine(), h.ctx); err != nil {
+		if how, err := powerOff[c.init](h.machine(), h.ctx); err != nil {
 			t.Errorf("power off: %s, %v", how, err)
 		}
 		console := h.machine().Console()
-		s.inOrder(console, init)
+		s.inOrder(console, c.init)
 		if clean, err := s.web.Clean(); err != nil || !clean {
 			t.Errorf("the container was not shut down (%v)\nhost:\n%s", err, console)
 		}
@@ -190,21 +195,21 @@ func (s *site) inOrder(console, init string) {
 // A bridge that cannot be made is tried once at boot, and each of its guests
 // says in one line what it lacks.
 func TestBootWithAFailingBridge(t *testing.T) {
-	boots(t, func(t *testing.T, s *site, init string) {
+	boots(t, func(t *testing.T, s *site, c combination) {
 		s.conf("net.br0", `ports="absent0"`)
 		other := rootfs.Make(t, rootfs.Sysvinit, rootfs.Net("br0", "10.77.0.4/24"))
 		alone := "lxc." + other.Name
 		s.conf(alone, "CONFIGFILE="+other.Config, "lxcpath="+other.LXCPath)
 		s.binds = append(s.binds, filepath.Dir(other.LXCPath))
 		s.enable(database, s.guest(), alone)
-		h := s.boot(powerOff[init].boot)
+		h := s.boot(c)
 		for _, name := range []string{database, s.guest(), alone} {
 			if st := h.status(name); st.State != guest.Stopped {
 				t.Errorf("%s: %+v", name, st)
 			}
 		}
 		said := h.machine().Console()
-		if init == "systemd" {
+		if c.init == "systemd" {
 			said, _, _ = h.machine().Run(h.ctx, "journalctl", "--no-pager", "--boot")
 		}
 		for words, times := range map[string]int{

@@ -14,13 +14,10 @@ import (
 	"github.com/guestrc/guestrc/tests/rootfs"
 )
 
-// powerOff boots machines that can be powered off, and does so.
-var powerOff = map[string]struct {
-	boot booting
-	off  func(*lab.Machine, context.Context) (string, error)
-}{
-	"openrc":  {bootedOpenRC, (*lab.Machine).PowerOffOpenRC},
-	"systemd": {newSystemd, (*lab.Machine).PowerOffSystemd},
+// powerOff shuts down a machine of combination.pid1, by its init system.
+var powerOff = map[string]func(*lab.Machine, context.Context) (how string, err error){
+	"openrc":  (*lab.Machine).PowerOffOpenRC,
+	"systemd": (*lab.Machine).PowerOffSystemd,
 }
 
 // The console of a guest that ended by itself has the kernel's last words.
@@ -46,7 +43,7 @@ func TestHostShutdown(t *testing.T) {
 				h.enable(h.ctx, g)
 				h.mustStart(g)
 			}
-			if how, err := powerOff[c.init].off(h.machine(), h.ctx); err != nil {
+			if how, err := powerOff[c.init](h.machine(), h.ctx); err != nil {
 				t.Errorf("power off: %s, %v", how, err)
 			}
 			for _, g := range guests {
@@ -77,7 +74,7 @@ func TestHostShutdownOfContainers(t *testing.T) {
 				h.enable(h.ctx, g)
 				h.mustStart(g)
 			}
-			if how, err := powerOff[c.init].off(h.machine(), h.ctx); err != nil {
+			if how, err := powerOff[c.init](h.machine(), h.ctx); err != nil {
 				t.Errorf("power off: %s, %v", how, err)
 			}
 			last := down(t, h, db)

@@ -1,0 +1,126 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/guestrc/guestrc/bridge"
+	"github.com/guestrc/guestrc/guest"
+)
+
+// Stop removes the bridge as it was started, and reports whether there was one.
+// It refuses while anything is plugged in that is not of the bridge's own ports,
+// unless forced; plugs say whose that is. cut are those that force has cut off.
+func Stop(ctx context.Context, l guest.Layout, n guest.Name, plugs []guest.Plug, force bool) (was bool, cut []string, err error) {
+	dir, release, err := open(ctx, l, n)
+	if err != nil {
+		return false, nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	exists, _, err := bridge.IsBridge(n.Instance)
+	if err != nil || !exists {
+		return exists, nil, err
+	}
+	spec, err := started(l, n, dir)
+	if err != nil && !force {
+		return true, nil, err
+	}
+	foreign := func(link bridge.Link) bool {
+		return whose(link, plugs) != "" || !slices.Contains(spec.Ports, link.Name)
+	}
+	mayCut := func(link bridge.Link) bool {
+		if !foreign(link) {
+			return true
+		}
+		if force {
+			cut = append(cut, called(link, plugs))
+		}
+		return force
+	}
+	err = remove(ctx, spec, mayCut)
+	var plugged *pluggedError
+	if errors.As(err, &plugged) {
+		var names []string
+		for _, link := range plugged.Links {
+			names = append(names, called(link, plugs))
+		}
+		return true, nil, &guest.Error{Status: guest.StatusRefused, Msg: fmt.Sprintf("cannot stop %s: plugged in: %s", n, strings.Join(names, ", ")),
+			Hint: "stop them first; guestrc stop --force " + n.String() + " cuts them off"}
+	}
+	if err != nil {
+		return true, nil, fmt.Errorf("cannot stop %s: %w", n, err)
+	}
+	slices.Sort(cut)
+	return true, slices.Compact(cut), forget(dir)
+}
+
+// started is how the bridge was started; one that was not started by us is
+// understood from its files. With an error it is only what has that name.
+func started(l guest.Layout, n guest.Name, dir *os.File) (bridge.Spec, error) {
+	spec := bridge.Spec{Name: n.Instance}
+	record, err := os.ReadFile(filepath.Join(dir.Name(), recordName))
+	if err == nil && json.Unmarshal(record, &spec) == nil && spec.Name == n.Instance {
+		return spec, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return bridge.Spec{Name: n.Instance}, fmt.Errorf("cannot read how %s was started: %w", n, err)
+	}
+	b, err := Open(l, n)
+	if err != nil {
+		return bridge.Spec{Name: n.Instance}, err
+	}
+	return b.Conf.Spec, nil
+}
+
+func forget(dir *os.File) error {
+	if err := os.Remove(filepath.Join(dir.Name(), recordName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove the record of a start: %w", err)
+	}
+	return nil
+}
+
+// whose is the guest whose interface link is, if it is one's.
+func whose(link bridge.Link, plugs []guest.Plug) string {
+	for _, p := range plugs {
+		if p.Link == link.Name && p.Index == link.Index {
+			return p.Guest
+		}
+	}
+	return ""
+}
+
+// called is "qemu.db (qdb-0)", or only an interface that is no guest's.
+func called(link bridge.Link, plugs []guest.Plug) string {
+	if who := whose(link, plugs); who != "" {
+		return fmt.Sprintf("%s (%s)", who, link.Name)
+	}
+	return link.Name
+}
+
+type pluggedError struct{ Links []bridge.Link }
+
+func (e *pluggedError) Error() string { return "something is plugged in" }
+
+func remove(ctx context.Context, spec bridge.Spec, mayCut func(bridge.Link) bool) error {
+	ports, err := bridge.Ports(spec.Name)
+	if err != nil {
+		return err
+	}
+	var kept []bridge.Link
+	for _, link := range ports {
+		if !mayCut(link) {
+			kept = append(kept, link)
+		}
+	}
+	if len(kept) > 0 {
+		return &pluggedError{kept}
+	}
+	return bridge.Delete(ctx, spec)
+}
