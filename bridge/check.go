@@ -49,9 +49,12 @@ func validName(name string) bool {
 
 func (s Spec) checkLink() error {
 	var errs []error
-	for what, n := range map[string]int{"MTU": s.MTU, "MTU of the ports": s.PortMTU} {
-		if n != 0 && (n < 68 || n > math.MaxUint16) { // RFC 791's least; eth_max_mtu
-			errs = append(errs, fmt.Errorf("%s of %d bytes: there are 68 to 65535", what, n))
+	for _, mtu := range []struct {
+		what  string
+		bytes int
+	}{{"MTU", s.MTU}, {"MTU of the ports", s.PortMTU}} {
+		if n := mtu.bytes; n != 0 && (n < 68 || n > math.MaxUint16) { // RFC 791's least; eth_max_mtu
+			errs = append(errs, fmt.Errorf("%s of %d bytes: there are 68 to 65535", mtu.what, n))
 		}
 	}
 	if s.TxQueueLen < 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -19,12 +20,35 @@ import (
 // the same bridge at the same time should hold a lock: of two that succeed both
 // come to the same, but one that fails takes back what the other relies on.
 func Converge(ctx context.Context, s Spec) (changes []string, err error) {
-	p, err := planFor(s)
+	return settle(ctx, func() (*plan, error) { return planFor(s) })
+}
+
+// settle carries plans out until nothing is left to be done.
+func settle(ctx context.Context, next func() (*plan, error)) (changes []string, err error) {
+	p, err := next()
 	if err != nil {
 		return nil, err
 	}
-	return p.run(ctx)
+	var done []step
+	for range rounds {
+		before := len(done)
+		if done, err = p.take(ctx, done); err != nil {
+			return nil, err
+		}
+		if p, err = next(); err != nil || whats(p.steps) == nil {
+			return whats(done), nil // what the kernel acknowledged stays, whoever cannot look again
+		}
+		if len(done) == before {
+			break
+		}
+	}
+	err = fmt.Errorf("cannot make %s as it is to be: it did not come to: %s", p.spec.Name, strings.Join(whats(p.steps), ", "))
+	return nil, errors.Join(err, undo(done))
 }
+
+// rounds are for what changes under our hands: a router may give an address to a
+// port that is just being plugged in.
+const rounds = 3
 
 // Differences returns what Converge would do, in the same phrases.
 func Differences(s Spec) ([]string, error) {
@@ -53,37 +77,32 @@ func planFor(s Spec) (*plan, error) {
 	if now.bridge != nil {
 		p.index = now.bridge.Attrs().Index
 	}
-	ports, err := p.ports()
-	if err != nil {
+	if err := p.find(); err != nil {
 		return nil, err
 	}
-	bare, err := p.bare(ports)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.checkForwardDelay(); err != nil {
+	if err := errors.Join(p.checkForwardDelay(), p.checkKept(), p.checkNexthops()); err != nil {
 		return nil, err
 	}
 	if now.bridge == nil {
-		mac, err := steadyMAC(s, ports, now)
+		mac, err := p.steadyMAC()
 		if err != nil {
 			return nil, err
 		}
 		p.make(mac)
 	}
 	p.setOptions()
-	p.setLink(ports)
-	moved, err := p.giveAddresses(ports)
-	if err != nil {
-		return nil, err
-	}
-	p.plug(ports)
-	p.wait(ports, bare)
+	p.acceptRA()
+	p.setLink()
+	moved := p.giveAddresses()
+	p.giveNeighs()
+	p.plug()
+	p.waitCarrier()
 	p.giveRoutes()
-	p.moveRoutes(ports, bare)
-	for _, l := range bare {
+	p.moveRoutes()
+	for _, l := range p.bare {
 		p.strip(l, moved)
 	}
+	p.waitForwarding()
 	return p, nil
 }
 
@@ -93,11 +112,18 @@ func (p *plan) make(mac net.HardwareAddr) {
 	p.add(step{
 		what: "made " + name,
 		task: "make " + name,
-		do: func(context.Context) error {
-			made := unless(unix.EEXIST, addBridge(name, mac))
-			if made != nil && !errors.Is(made, errAlready) {
-				return made
+		do:   func(context.Context) error { return unless(unix.EEXIST, addBridge(name, mac)) },
+		undo: func() error {
+			l, err := named(name)
+			if l == nil || kind(l) != "bridge" {
+				return err
 			}
+			return Remove(Link{Name: name, Index: l.Attrs().Index, Kind: "bridge"})
+		},
+	})
+	p.add(step{
+		task: "find " + name,
+		do: func(context.Context) error {
 			l, err := netlink.LinkByName(name)
 			if err == nil {
 				err = isBridge(l)
@@ -106,10 +132,14 @@ func (p *plan) make(mac net.HardwareAddr) {
 				return err
 			}
 			p.index = l.Attrs().Index
-			return made
+			return nil
 		},
-		undo: func() error { return Remove(Link{Name: name, Index: p.index, Kind: "bridge"}) },
 	})
+	if p.spec.Move && !slices.ContainsFunc(p.ports, p.hasAddrs) {
+		for _, l := range p.ports {
+			p.add(step{what: l.Attrs().Name + " has no address to move"})
+		}
+	}
 }
 
 // checkForwardDelay is what the kernel would say later, and without a reason.
@@ -122,8 +152,8 @@ func (p *plan) checkForwardDelay() error {
 
 // setLink plans what every link has. The bridge comes up before it has ports,
 // so that it passes packets on from the moment that it has some.
-func (p *plan) setLink(ports []netlink.Link) {
-	for _, l := range ports {
+func (p *plan) setLink() {
+	for _, l := range p.ports {
 		if was := l.Attrs().MTU; p.spec.PortMTU != 0 && was != p.spec.PortMTU {
 			p.set(fmt.Sprintf("MTU of %s to %d", l.Attrs().Name, p.spec.PortMTU), func(mtu int) error { return netlink.LinkSetMTU(l, mtu) }, p.spec.PortMTU, was)
 		}

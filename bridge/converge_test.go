@@ -26,8 +26,8 @@ func TestAPrivateBridgeIsMadeOnce(t *testing.T) {
 	}
 	first, err := netlink.LinkByName("br0")
 	must(t, err)
-	must(t, Delete(t.Context(), s))
-	must(t, Delete(t.Context(), s)) // absent is fine
+	must(t, Delete(t.Context(), s, nil))
+	must(t, Delete(t.Context(), s, nil)) // absent is fine
 	if got, err := Look("br0"); err != nil || got.Exists {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -68,7 +68,7 @@ func TestOnlyWhatDiffersIsSet(t *testing.T) {
 		{Spec{TxQueueLen: 77}, []string{"set queue length to 77"}},
 		{Spec{MAC: mac}, []string{"set MAC to 02:00:00:00:00:07"}},
 		{Spec{Addresses: []Address{{Prefix: network("10.1.0.1/24"), Label: "br0:1", Scope: "link", Broadcast: ip("10.1.0.99"), Valid: year}}}, []string{"added 10.1.0.1/24"}},
-		{Spec{Addresses: []Address{{Prefix: network("10.1.0.1/25")}}}, []string{"added 10.1.0.1/25"}},
+		{Spec{Addresses: []Address{{Prefix: network("10.1.0.1/25")}}}, []string{"changed 10.1.0.1/24 to 10.1.0.1/25"}},
 		{Spec{Addresses: []Address{{Prefix: network("10.2.0.1/32"), Peer: network("10.2.0.2/32")}}}, []string{"added 10.2.0.1 peer 10.2.0.2/32"}},
 		{Spec{Addresses: []Address{{Prefix: network("fd00:1::1/64"), Valid: year, Preferred: after("0s"), NoDAD: true}}}, []string{"added fd00:1::1/64"}},
 		{Spec{Addresses: []Address{{Prefix: network("fd00:2::1/64"), NoDAD: true, NoPrefixRoute: true}}}, []string{"added fd00:2::1/64"}},
@@ -86,13 +86,14 @@ func TestOnlyWhatDiffersIsSet(t *testing.T) {
 		{Spec{Routes: []Route{{Via: ip("fd00:1::3")}}}, []string{"added the route default via fd00:1::3", "removed the route default via fe80::1"}},
 		{Spec{Routes: []Route{{Via: ip("fd00:1::3"), MTU: 1290}}}, []string{"removed the route default via fd00:1::3", "added the route default via fd00:1::3"}},
 		{Spec{Routes: []Route{{Via: ip("10.1.0.3"), MTU: 1290}}}, []string{"added the route default via 10.1.0.3", "removed the route default via 10.1.0.3"}},
-		{Spec{Routes: []Route{{Via: ip("fd00:1::3")}, {Via: ip("fd00:1::4")}}}, []string{"added the route default via fd00:1::4"}},
+		{Spec{Routes: []Route{{Via: ip("10.1.0.3")}}}, []string{"added the route default via 10.1.0.3", "removed the route default via 10.1.0.3"}},
+		{Spec{Routes: []Route{{Via: ip("fd00:1::3")}, {Via: ip("fd00:1::4")}}}, []string{"removed the route default via fd00:1::3", "added the route default via fd00:1::3", "added the route default via fd00:1::4"}},
 	} {
 		c.is.Name, c.is.Ports = "br0", []string{"eth0"}
 		converge(t, c.is, c.want...)
 	}
 	now := of(t, "br0")
-	if len(now.Addrs) != 6 || len(now.Routes) != 9 {
+	if len(now.Addrs) != 5 || len(now.Routes) != 9 {
 		t.Errorf("what a later spec does not list is gone: %q", now)
 	}
 }
@@ -145,20 +146,26 @@ func TestWhatCannotBeIsRefusedBeforeAnythingChanges(t *testing.T) {
 	must(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs("br1")}))
 	must(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs("br2")}))
 	must(t, Plug(Link{Name: "eth1", Index: index(t, "eth1"), Kind: "veth"}, "br1"))
-	must(t, give("br2", "fd00::1/64"))
 	must(t, give("eth0", "10.0.0.1/24"))
+	br1, err := netlink.LinkByName("br1")
+	must(t, err)
+	must(t, netlink.LinkAddAltName(br1, "br5"))
 	for why, s := range map[string]Spec{
-		"cannot manage eth0: it is no bridge but an interface of the kind veth":                                            {Name: "eth0"},
-		"cannot plug eth7 into br0: there is no such interface":                                                            spec("eth0", "eth7").with("10.0.0.2/24").moving(),
-		"cannot plug eth1 into br0: it is a port of br1":                                                                   spec("eth0", "eth1"),
-		"cannot take the addresses off eth7: there is no such interface":                                                   {Name: "br0", Ports: []string{"eth0"}, NoAddresses: []string{"eth7"}},
-		"cannot take the addresses off br2: it is the bridge itself":                                                       {Name: "br2", NoAddresses: []string{"br2"}},
-		"cannot add fd00::1/48 to br2: it has that address as fd00::1/64":                                                  {Name: "br2", Addresses: []Address{{Prefix: network("fd00::1/48")}}},
-		"cannot set forward delay of br0 to 1s: with STP it is at least 2s":                                                {Name: "br0", STP: on(true), ForwardDelay: after("1s")},
-		"cannot make a bridge called \"a/b\": an interface's name has 1 to 15 bytes, without space, slash and colon":       {Name: "a/b"},
-		"cannot make br0 as it is to be: route 10.0.0.0/8 via fd00::1: IPv4 and IPv6 are mixed":                            {Name: "br0", Routes: []Route{{Dst: network("10.0.0.0/8"), Via: ip("fd00::1")}}},
-		"cannot make br0 as it is to be: hello time of 11s: there are 1s to 10s":                                           {Name: "br0", HelloTime: after("11s")},
-		"cannot make br0 as it is to be: it cannot be a port: \"br0\"\naddress 224.0.0.1/4: it is not one of an interface": spec("br0").with("224.0.0.1/4"),
+		"cannot manage eth0: it is no bridge but an interface of the kind veth":                                                     {Name: "eth0"},
+		"cannot plug eth7 into br0: there is no such interface":                                                                     spec("eth0", "eth7").with("10.0.0.2/24").moving(),
+		"cannot plug eth1 into br0: it is a port of br1":                                                                            spec("eth0", "eth1").moving(),
+		"cannot manage br5: it is another name of br1":                                                                              {Name: "br5"},
+		"cannot plug br5 into br0: it is another name of br1: write that":                                                           spec("br5"),
+		"cannot take the addresses off br5: it is another name of br1: write that":                                                  {Name: "br0", NoAddresses: []string{"br5"}},
+		"cannot make br0 as it is to be: MTU of 1 bytes: there are 68 to 65535\nMTU of the ports of 2 bytes: there are 68 to 65535": {Name: "br0", MTU: 1, PortMTU: 2},
+		"cannot plug eth0 into br0: eth0 keeps 10.0.0.1/24, where it does not work: what arrives there is the bridge's":             spec("eth0").with("10.0.0.2/24"),
+		"cannot take the addresses off eth7: there is no such interface":                                                            {Name: "br0", Ports: []string{"eth0"}, NoAddresses: []string{"eth7"}},
+		"cannot take the addresses off br2: it is the bridge itself":                                                                {Name: "br2", NoAddresses: []string{"br2"}},
+		"cannot set forward delay of br0 to 1s: with STP it is at least 2s":                                                         {Name: "br0", STP: on(true), ForwardDelay: after("1s")},
+		"cannot make a bridge called \"a/b\": an interface's name has 1 to 15 bytes, without space, slash and colon":                {Name: "a/b"},
+		"cannot make br0 as it is to be: route 10.0.0.0/8 via fd00::1: IPv4 and IPv6 are mixed":                                     {Name: "br0", Routes: []Route{{Dst: network("10.0.0.0/8"), Via: ip("fd00::1")}}},
+		"cannot make br0 as it is to be: hello time of 11s: there are 1s to 10s":                                                    {Name: "br0", HelloTime: after("11s")},
+		"cannot make br0 as it is to be: it cannot be a port: \"br0\"\naddress 224.0.0.1/4: it is not one of an interface":          spec("br0").with("224.0.0.1/4"),
 	} {
 		{
 			refused(t, s, why)

@@ -2,18 +2,37 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 )
 
+// PluggedError refuses to delete a bridge because of what is plugged in.
+type PluggedError struct{ Links []Link }
+
+func (e *PluggedError) Error() string {
+	names := make([]string, len(e.Links))
+	for i, l := range e.Links {
+		names[i] = l.Name
+	}
+	return "plugged in: " + strings.Join(names, ", ")
+}
+
 // Delete removes the bridge; that it is absent is no error. With spec.Move, the
 // addresses that spec does not list go back to the first of its ports, and with
 // them the routes that lead over their networks. When that fails, or ctx ends,
-// the bridge stays as it was. Who is still plugged in is not looked at.
-func Delete(ctx context.Context, s Spec) error {
+// the bridge stays as it was. So it does with a PluggedError when mayCut, asked
+// of all ports at first and once more before the bridge goes, says no of some;
+// nil says yes.
+func Delete(ctx context.Context, s Spec, interim ...func(Link) bool) error {
+	var mayCut func(Link) bool
+	if len(interim) > 0 {
+		mayCut = interim[0]
+	}
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -22,15 +41,37 @@ func Delete(ctx context.Context, s Spec) error {
 		return err
 	}
 	p := &plan{spec: s, now: now, index: now.bridge.Attrs().Index}
+	if err := askAll(now.ports(p.index), mayCut); err != nil {
+		return fmt.Errorf("cannot delete %s: %w", s.Name, err)
+	}
 	if s.Move {
 		p.giveBack()
 	}
 	p.add(step{
 		task: "delete " + s.Name,
-		do:   func(context.Context) error { return Remove(Link{Name: s.Name, Index: p.index, Kind: "bridge"}) },
+		do: func(context.Context) error {
+			ports, err := Ports(s.Name)
+			if err == nil {
+				err = askAll(ports, mayCut)
+			}
+			if err != nil {
+				return err
+			}
+			return Remove(Link{Name: s.Name, Index: p.index, Kind: "bridge"})
+		},
 	})
 	_, err = p.run(ctx)
 	return err
+}
+
+func askAll(ports []Link, mayCut func(Link) bool) error {
+	if mayCut == nil {
+		return nil
+	}
+	if left := slices.DeleteFunc(ports, mayCut); len(left) > 0 {
+		return &PluggedError{left}
+	}
+	return nil
 }
 
 // giveBack plans what becomes the port's. It has that besides the bridge, which
@@ -55,6 +96,11 @@ func (p *plan) giveBack() {
 	}
 	if len(nets) == 0 {
 		return
+	}
+	for _, n := range p.now.neighsOf(p.index) {
+		if onNets(nets, n.IP) {
+			p.putNeigh("", name, &index, n)
+		}
 	}
 	ours := map[routeKey]bool{}
 	for _, r := range p.spec.Routes {
@@ -84,10 +130,13 @@ func (p *plan) firstPort() netlink.Link {
 
 // reaches reports whether the route's gateways are on the networks.
 func reaches(nets []netip.Prefix, r netlink.Route) bool {
-	on := func(gw net.IP) bool {
-		ip, ok := netip.AddrFromSlice(gw)
-		ip = ip.Unmap()
-		return !ok || ip.IsLinkLocalUnicast() && ip.Is6() || slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Contains(ip) })
-	}
+	on := func(gw net.IP) bool { return gw == nil || onNets(nets, gw) }
 	return on(r.Gw) && !slices.ContainsFunc(r.MultiPath, func(hop *netlink.NexthopInfo) bool { return !on(hop.Gw) })
+}
+
+// onNets reports whether the address is on the networks, or on every one.
+func onNets(nets []netip.Prefix, a net.IP) bool {
+	ip, _ := netip.AddrFromSlice(a)
+	ip = ip.Unmap()
+	return ip.IsLinkLocalUnicast() && ip.Is6() || slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Contains(ip) })
 }

@@ -20,9 +20,10 @@ type Link struct {
 	Master string // the bridge that it is a port of, or empty
 }
 
-// Exists reports whether there is a link of that name.
+// Exists reports whether there is a link of that name. An alternative name
+// counts, here and for IsBridge, as it does for those who are told to use it.
 func Exists(name string) (bool, error) {
-	l, err := named(name)
+	l, err := find(name)
 	return l != nil, err
 }
 
@@ -31,15 +32,24 @@ func Exists(name string) (bool, error) {
 // bridge's own port, of the kind "openvswitch"; further internal ports of a
 // switch are of the same kind and cannot be told from it here.
 func IsBridge(name string) (exists, bridge bool, err error) {
-	l, err := named(name)
+	l, err := find(name)
 	if l == nil {
 		return false, false, err
 	}
 	return true, l.Type() == "bridge" || l.Type() == "openvswitch", nil
 }
 
-// named returns nil when there is no such link.
+// named returns nil when no link has that as its own name: an alternative one
+// may be what another bridge is called in its files.
 func named(name string) (netlink.Link, error) {
+	l, err := find(name)
+	if l != nil && l.Attrs().Name != name {
+		return nil, nil
+	}
+	return l, err
+}
+
+func find(name string) (netlink.Link, error) {
 	l, err := netlink.LinkByName(name)
 	if absent(err) {
 		return nil, nil

@@ -48,12 +48,17 @@ func Look(name string) (Status, error) {
 	for _, a := range now.addrsOf(br.Attrs().Index) {
 		s.Addresses = append(s.Addresses, prefix(a.IPNet))
 	}
+	s.Ports = now.ports(br.Attrs().Index)
+	return s, nil
+}
+
+func (now *state) ports(bridge int) (ports []Link) {
 	for _, l := range now.links {
-		if a := l.Attrs(); a.MasterIndex == br.Attrs().Index {
-			s.Ports = append(s.Ports, Link{a.Name, a.Index, kind(l), name})
+		if a := l.Attrs(); a.MasterIndex == bridge {
+			ports = append(ports, Link{a.Name, a.Index, kind(l), now.name(bridge)})
 		}
 	}
-	return s, nil
+	return ports
 }
 
 // Ports lists what is plugged into a bridge; nothing when there is none of that

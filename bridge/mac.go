@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 )
@@ -14,26 +15,27 @@ import (
 // br_stp_recalculate_bridge_id). In order: that of the spec; of the port whose
 // addresses move, so that neighbours find the host where it was; of the first
 // port that is no guest's; else one of its own.
-func steadyMAC(s Spec, ports []netlink.Link, now *state) (net.HardwareAddr, error) {
-	if s.MAC != nil {
-		return s.MAC, nil
+func (p *plan) steadyMAC() (net.HardwareAddr, error) {
+	if p.spec.MAC != nil {
+		return p.spec.MAC, nil
 	}
 	var first netlink.Link
-	for _, l := range ports {
+	for _, l := range p.ports {
 		if !oneInterface(l.Attrs().HardwareAddr) {
 			continue
 		}
-		if s.Move && len(now.addrsOf(l.Attrs().Index)) > 0 {
+		gives := slices.Contains(p.giving, l)
+		if gives && p.hasAddrs(l) {
 			return l.Attrs().HardwareAddr, nil
 		}
-		if guests := kind(l) == "tun" || kind(l) == "veth"; first == nil && (s.Move || !guests) {
+		if guests := kind(l) == "tun" || kind(l) == "veth"; first == nil && (gives || !guests) {
 			first = l
 		}
 	}
 	if first != nil {
 		return first.Attrs().HardwareAddr, nil
 	}
-	return ownMAC(s.Name)
+	return ownMAC(p.spec.Name)
 }
 
 // ownMAC is the same for a bridge of that name that is deleted and made anew,

@@ -9,69 +9,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bare are the interfaces that end up without addresses: NoAddresses, and the
-// ports when theirs move.
-func (p *plan) bare(ports []netlink.Link) (bare []netlink.Link, err error) {
-	if p.spec.Move {
-		bare = slices.Clone(ports)
+// find finds the interfaces that the plan is about.
+func (p *plan) find() error {
+	return errors.Join(p.findPorts(), p.findBare())
+}
+
+// findBare finds those that end up without addresses, once the ports are known.
+func (p *plan) findBare() error {
+	for _, l := range p.ports {
+		if p.spec.Move || p.shares(l) && !slices.Contains(p.spec.NoAddresses, l.Attrs().Name) {
+			p.giving = append(p.giving, l)
+		}
 	}
+	p.bare = slices.Clone(p.giving)
 	var errs []error
 	for _, name := range p.spec.NoAddresses {
 		l := p.now.link(name)
-		switch {
+		switch other := p.now.alias(name); {
+		case l == nil && other != "":
+			errs = append(errs, fmt.Errorf("cannot take the addresses off %s: it is another name of %s: write that", name, other))
 		case l == nil:
 			errs = append(errs, fmt.Errorf("cannot take the addresses off %s: there is no such interface", name))
 		case name == p.spec.Name:
 			errs = append(errs, fmt.Errorf("cannot take the addresses off %s: it is the bridge itself", name))
-		case !slices.Contains(bare, l):
-			bare = append(bare, l)
+		case !slices.Contains(p.bare, l):
+			p.bare = append(p.bare, l)
 		}
 	}
-	return bare, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// giveAddresses plans those of the spec and, to be moved, those of the ports.
-// Which they are is returned.
-func (p *plan) giveAddresses(ports []netlink.Link) (moved map[addrKey]bool, err error) {
-	var onPorts []netlink.Addr
-	for _, l := range ports {
-		onPorts = append(onPorts, p.now.addrsOf(l.Attrs().Index)...)
-	}
-	has := map[addrKey]netlink.Addr{}
-	if p.now.bridge != nil {
-		for _, a := range p.now.addrsOf(p.index) {
-			has[keyOf(a)] = a
-		}
-	}
-	for _, want := range p.spec.Addresses {
-		a := want.kernel()
-		if there, ok := has[keyOf(a)]; ok && shown(there) != shown(a) {
-			return nil, fmt.Errorf("cannot add %s to %s: it has that address as %s", shown(a), p.spec.Name, shown(there))
-		} else if ok {
-			continue
-		}
-		has[keyOf(a)] = a
-		source := func(r Route) bool { return r.Src == want.Prefix.Addr() }
-		known := func(on netlink.Addr) bool { return keyOf(on) == keyOf(a) }
-		// A route may only name one that is no longer looked at for duplicates.
-		if a.IP.To4() == nil && (slices.ContainsFunc(onPorts, known) || slices.ContainsFunc(p.spec.Routes, source)) {
-			a.Flags |= unix.IFA_F_NODAD
-		}
-		p.putAddress("added "+shown(a), p.spec.Name, &p.index, a)
-	}
-	moved = map[addrKey]bool{}
-	if !p.spec.Move {
-		return moved, nil
-	}
-	for _, a := range onPorts {
-		if _, ok := has[keyOf(a)]; !ok {
-			has[keyOf(a)], moved[keyOf(a)] = a, true
-			from := p.now.name(a.LinkIndex)
-			p.putAddress(fmt.Sprintf("moved %s from %s", shown(a), from), p.spec.Name, &p.index, carry(a, from, p.spec.Name))
-		}
-	}
-	return moved, nil
-}
+func (p *plan) hasAddrs(l netlink.Link) bool { return len(p.now.addrsOf(l.Attrs().Index)) > 0 }
 
 // fate is what becomes of a route when its link loses its addresses.
 type fate int
@@ -80,15 +48,17 @@ const (
 	stays   fate = iota
 	follows      // the kernel made it for an address, with which it goes
 	moves        // somebody made it
-	ends         // a router told the kernel of it, and will tell the bridge
+	ends         // a router told the kernel of it, for a time that is over
 )
 
 func (now *state) fateOf(r netlink.Route) fate {
 	dst := prefix(r.Dst)
 	switch {
-	case r.Type != unix.RTN_UNICAST, r.Protocol == byRedirect, dst.Addr().Is6() && dst.Addr().IsLinkLocalUnicast(), dst.Addr().IsMulticast():
+	case r.Protocol == byRedirect, dst.Addr().Is6() && (dst.Addr().IsLinkLocalUnicast() || dst.Addr().IsMulticast()):
 		return stays
-	case r.Protocol == byRouter:
+	case r.Type != unix.RTN_UNICAST && (r.Type != unix.RTN_MULTICAST || dst.Addr().Is6()):
+		return stays
+	case r.Protocol == byRouter && now.expired(r):
 		return ends
 	case r.Protocol != byKernel:
 		return moves
@@ -115,10 +85,10 @@ func (p *plan) giveRoutes() {
 	var late []netlink.Route
 	for _, r := range has {
 		switch {
-		case !stale(r, wanted):
+		case !differs(r, wanted):
 		case r.Family == unix.AF_INET6 && slices.ContainsFunc(wanted, func(want netlink.Route) bool { return rivals(r, want) && r.Gw.Equal(want.Gw) }):
 			p.takeRoute("removed the route "+shownRoute(r), r)
-		default:
+		case byHand(r):
 			late = append(late, r)
 		}
 	}
@@ -141,8 +111,9 @@ func (p *plan) ownRoutes() []netlink.Route {
 }
 
 // moveRoutes plans that the routes over bare interfaces go, and that those over
-// ports become the bridge's unless it has or gets one to the same destination.
-func (p *plan) moveRoutes(ports, bare []netlink.Link) {
+// giving ports become the bridge's unless it has or gets one to the same
+// destination.
+func (p *plan) moveRoutes() {
 	has := map[routeKey]bool{}
 	for _, r := range p.ownRoutes() {
 		has[keyOfRoute(r)] = true
@@ -152,13 +123,13 @@ func (p *plan) moveRoutes(ports, bare []netlink.Link) {
 	}
 	going := slices.DeleteFunc(slices.Clone(p.now.routes), func(r netlink.Route) bool {
 		f := p.now.fateOf(r)
-		return f != moves && f != ends || !overAny(r, indexes(bare))
+		return f != moves && f != ends || !overAny(r, indexes(p.bare))
 	})
 	nearFirst(going)
 	told := make([]string, len(going))
 	for i, r := range going {
-		if p.spec.Move && p.now.fateOf(r) == moves && overAny(r, indexes(ports)) && !has[keyOfRoute(r)] {
-			p.putRoute("moved the route "+shownRoute(r), p.spec.Name, &p.index, r, indexes(ports)...)
+		if p.now.fateOf(r) == moves && overAny(r, indexes(p.giving)) && !has[keyOfRoute(r)] && !has[keyOfRoute(behind(r))] {
+			p.putRoute("moved the route "+shownRoute(r), p.spec.Name, &p.index, r, indexes(p.giving)...)
 		} else {
 			told[i] = "took off the route " + shownRoute(r)
 		}
@@ -190,6 +161,7 @@ func (p *plan) strip(l netlink.Link, moved map[addrKey]bool) {
 		}
 		p.takeAddress(what, l, a)
 	}
+	p.takeNeighs(l)
 	for _, r := range p.now.routesOf(l.Attrs().Index) {
 		if r.Family == unix.AF_INET6 && p.now.fateOf(r) == follows {
 			p.takeRoute("", r)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -124,11 +125,7 @@ func (o option) set(index int, v uint32) error {
 
 // readOptions returns the attributes that are numbers of at most 32 bits.
 func readOptions(index int) (map[uint16]uint32, error) {
-	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	req.AddData(msg)
-	answers, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+	answers, err := getLink(index)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the bridge's options: %w", err)
 	}
@@ -148,6 +145,14 @@ func readOptions(index int) (map[uint16]uint32, error) {
 	return values, nil
 }
 
+func getLink(index int) ([][]byte, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	return req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+}
+
 // nested are the attributes within the one of the first type, therein within
 // that of the second, and so on. What is malformed is empty.
 func nested(b []byte, path ...uint16) []syscall.NetlinkRouteAttr {
@@ -163,21 +168,40 @@ func nested(b []byte, path ...uint16) []syscall.NetlinkRouteAttr {
 	return nil
 }
 
-// setOptions plans what differs.
+// setOptions plans what differs. It is taken back as a whole: in the order of
+// setting, as the kernel's limits of one go by another.
 func (p *plan) setOptions() {
-	for _, o := range p.spec.options() {
+	differ := slices.DeleteFunc(p.spec.options(), func(o option) bool {
 		was, known := p.now.options[o.attr]
-		if known && o.is(was) || !known && o.value == 0 && p.now.bridge != nil {
-			continue
-		}
-		s := step{
+		return known && o.is(was) || !known && o.value == 0 && p.now.bridge != nil
+	})
+	if len(differ) > 0 && p.now.bridge != nil {
+		p.add(step{task: "set options of " + p.spec.Name, undo: func() error { return p.resetOptions(differ) }})
+	}
+	for _, o := range differ {
+		p.add(step{
 			what: fmt.Sprintf("set %s to %s", o.name, o.show(o.value)),
 			task: fmt.Sprintf("set %s of %s to %s", o.name, p.spec.Name, o.show(o.value)),
 			do:   func(context.Context) error { return o.set(p.index, o.value) },
-		}
-		if known {
-			s.undo = func() error { return o.set(p.index, was) }
-		}
-		p.add(s)
+		})
 	}
+}
+
+// resetOptions sets them to what they were, STP first. With that on, the kernel
+// may have raised the forward delay (net/bridge/br_stp_if.c, br_stp_start).
+func (p *plan) resetOptions(options []option) error {
+	if options[0].attr == nl.IFLA_BR_STP_STATE {
+		options = slices.Insert(slices.Clone(options), 1, option{name: "forward delay", attr: nl.IFLA_BR_FORWARD_DELAY, size: 4})
+	}
+	var errs []error
+	for _, o := range options {
+		was, known := p.now.options[o.attr]
+		if !known {
+			continue
+		}
+		if err := o.set(p.index, was); err != nil && !errors.Is(err, errAlready) {
+			errs = append(errs, fmt.Errorf("%s: %w", o.name, err))
+		}
+	}
+	return errors.Join(errs...)
 }

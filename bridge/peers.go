@@ -45,18 +45,51 @@ func same(ns *os.File) (bool, error) {
 //
 // A namespace gets its number in ours (RTM_GETNSID) when a link to it is first
 // told of: net/core/rtnetlink.c, rtnl_fill_link_netnsid. So links are listed
-// first, and a namespace without a number then has no end of theirs.
+// first, and a namespace without a number then had no end of theirs.
 func Peers(pid int) ([]Link, error) {
+	if ours, err := SameNet(pid); ours || err != nil {
+		return nil, err
+	}
+	l, err := Links()
+	if err != nil {
+		return nil, err
+	}
+	return PeersIn(l, pid)
+}
+
+// Listing is which links there were, to be asked for the peers of many.
+type Listing struct {
+	byNet map[int][]int  // indexes of veths, by the number of the other end's namespace
+	names map[int]string // by index
+}
+
+// Links lists the links of our network namespace once.
+func Links() (*Listing, error) {
+	all, err := list()
+	if err != nil {
+		return nil, err
+	}
+	l := &Listing{map[int][]int{}, map[int]string{}}
+	for _, link := range all {
+		a := link.Attrs()
+		l.names[a.Index] = a.Name
+		if a.NetNsID >= 0 && link.Type() == "veth" {
+			l.byNet[a.NetNsID] = append(l.byNet[a.NetNsID], a.Index)
+		}
+	}
+	return l, nil
+}
+
+// PeersIn is Peers among links that were listed before: those made since are
+// missing. A namespace that ended since may have left its number to another, so
+// that each link is looked at once more.
+func PeersIn(l *Listing, pid int) (peers []Link, err error) {
 	ns, err := netOf(pid)
 	if err != nil {
 		return nil, err
 	}
 	defer ns.Close()
 	if ours, err := same(ns); ours || err != nil {
-		return nil, err
-	}
-	all, err := list()
-	if err != nil {
 		return nil, err
 	}
 	id, err := netlink.GetNetNsIdByFd(int(ns.Fd()))
@@ -66,14 +99,16 @@ func Peers(pid int) ([]Link, error) {
 	if id < 0 {
 		return nil, nil
 	}
-	names := map[int]string{}
-	for _, l := range all {
-		names[l.Attrs().Index] = l.Attrs().Name
-	}
-	var peers []Link
-	for _, l := range all {
-		if a := l.Attrs(); a.NetNsID == id && l.Type() == "veth" {
-			peers = append(peers, Link{a.Name, a.Index, l.Type(), names[a.MasterIndex]})
+	for _, index := range l.byNet[id] {
+		link, err := netlink.LinkByIndex(index)
+		if absent(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot look up the interface %s: %w", l.names[index], err)
+		}
+		if a := link.Attrs(); a.NetNsID == id && link.Type() == "veth" {
+			peers = append(peers, Link{a.Name, a.Index, link.Type(), l.names[a.MasterIndex]})
 		}
 	}
 	return peers, nil

@@ -6,15 +6,16 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
 // step is one change that the kernel makes as a whole.
 type step struct {
-	what string // that was done, for whoever asked; none when it completes another step
-	task string // what cannot be done when it fails
-	do   func(context.Context) error
-	undo func() error // nil: there is nothing to take back
+	what string                      // that was done, for whoever asked; none when it completes another step
+	task string                      // what cannot be done when it fails
+	do   func(context.Context) error // nil: something is only told, or prepared for undo
+	undo func() error                // nil: there is nothing to take back
 }
 
 // plan is the way from how things are to how they are to be.
@@ -23,6 +24,10 @@ type plan struct {
 	now   *state
 	index int // of the bridge, once it is there
 	steps []step
+
+	ports  []netlink.Link // those of the spec
+	giving []netlink.Link // ports whose addresses and routes become the bridge's
+	bare   []netlink.Link // end up without addresses: giving, and NoAddresses
 }
 
 func (p *plan) add(s step) { p.steps = append(p.steps, s) }
@@ -37,12 +42,18 @@ func whats(steps []step) (told []string) {
 	return told
 }
 
-// run takes all steps, or takes back those that it took. What somebody else did
-// at the same time is neither told nor taken back.
+// run takes all steps, or takes back those that it took.
 func (p *plan) run(ctx context.Context) (changes []string, err error) {
-	var done []step
+	done, err := p.take(ctx, nil)
+	return whats(done), err
+}
+
+// take takes all steps after those that are done, or takes all back. What
+// somebody else did at the same time is neither told nor taken back.
+func (p *plan) take(ctx context.Context, done []step) ([]step, error) {
 	for _, s := range p.steps {
-		if err = ctx.Err(); err == nil {
+		err := ctx.Err()
+		if err == nil && s.do != nil {
 			err = s.do(ctx)
 		}
 		if errors.Is(err, errAlready) {
@@ -53,7 +64,7 @@ func (p *plan) run(ctx context.Context) (changes []string, err error) {
 		}
 		done = append(done, s)
 	}
-	return whats(done), nil
+	return done, nil
 }
 
 // errAlready says that what was to be added is there, or that what was to be

@@ -6,44 +6,46 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// ports finds the interfaces that are to be ports.
-func (p *plan) ports() (ports []netlink.Link, err error) {
+// findPorts finds the interfaces that are to be ports.
+func (p *plan) findPorts() error {
 	var errs []error
 	for _, name := range p.spec.Ports {
 		l := p.now.link(name)
-		switch {
+		switch other := p.now.alias(name); {
+		case l == nil && other != "":
+			errs = append(errs, fmt.Errorf("cannot plug %s into %s: it is another name of %s: write that", name, p.spec.Name, other))
 		case l == nil:
 			errs = append(errs, fmt.Errorf("cannot plug %s into %s: there is no such interface", name, p.spec.Name))
 		case l.Attrs().Flags&net.FlagLoopback != 0:
 			errs = append(errs, fmt.Errorf("cannot plug %s into %s: it is the loopback", name, p.spec.Name))
 		case l.Attrs().MasterIndex != 0 && l.Attrs().MasterIndex != p.index:
 			errs = append(errs, fmt.Errorf("cannot plug %s into %s: it is a port of %s", name, p.spec.Name, p.now.name(l.Attrs().MasterIndex)))
-		case !slices.Contains(ports, l):
-			ports = append(ports, l)
+		case !slices.Contains(p.ports, l):
+			p.ports = append(p.ports, l)
 		}
 	}
-	return ports, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
+func (p *plan) plugged(l netlink.Link) bool { return p.index != 0 && l.Attrs().MasterIndex == p.index }
+
 // plug plans the ports.
-func (p *plan) plug(ports []netlink.Link) {
-	for _, l := range ports {
+func (p *plan) plug() {
+	for _, l := range p.ports {
 		name := l.Attrs().Name
-		if p.index == 0 || l.Attrs().MasterIndex != p.index {
+		if !p.plugged(l) {
 			p.add(step{
 				what: "plugged in " + name,
 				task: fmt.Sprintf("plug %s into %s", name, p.spec.Name),
 				do: func(context.Context) error {
 					return plugIn(Link{Name: name, Index: l.Attrs().Index, Kind: kind(l)}, p.index, p.spec.Name)
 				},
-				undo: func() error { return netlink.LinkSetNoMaster(l) },
+				undo: func() error { return p.unplug(l) },
 			})
 		}
 		if !up(l) {
@@ -57,23 +59,16 @@ func (p *plan) plug(ports []netlink.Link) {
 	}
 }
 
-// wait plans to wait until the bridge can take over from a port that is in use.
-// With STP that would be long, whatever one does.
-func (p *plan) wait(ports, bare []netlink.Link) {
-	inUse := func(l netlink.Link) bool {
-		return l.Attrs().RawFlags&unix.IFF_RUNNING != 0 && len(p.now.addrsOf(l.Attrs().Index)) > 0 && slices.Contains(bare, l)
+// unplug takes the port out, unless somebody else did or put it elsewhere.
+func (p *plan) unplug(l netlink.Link) error {
+	there, err := netlink.LinkByIndex(l.Attrs().Index)
+	if absent(err) || err == nil && there.Attrs().MasterIndex != p.index {
+		return nil
 	}
-	if slices.ContainsFunc(ports, inUse) && !p.stp() {
-		p.add(step{task: "wait for " + p.spec.Name, do: func(ctx context.Context) error { return carrier(ctx, p.index) }})
+	if err != nil {
+		return err
 	}
-}
-
-// stp reports whether the bridge is going to have STP on.
-func (p *plan) stp() bool {
-	if p.spec.STP != nil {
-		return *p.spec.STP
-	}
-	return p.now.options[nl.IFLA_BR_STP_STATE] != 0
+	return netlink.LinkSetNoMaster(there)
 }
 
 // plugIn looks once more: meanwhile the link may have become another, or have
@@ -138,35 +133,4 @@ func Plug(l Link, bridge string) error {
 		return fmt.Errorf("cannot plug %s into %s: %w", l.Name, bridge, err)
 	}
 	return nil
-}
-
-// carrierTime bounds the wait for a link that is about to carry: the kernel
-// looks at changes of carriers once a second, and sooner at a bridge's.
-const carrierTime = 2 * time.Second
-
-// carrier waits until the link takes packets. A bridge does not from the moment
-// that it has a port, but after net/core/link_watch.c has seen that. When it
-// takes too long, whoever needs it will find out.
-func carrier(ctx context.Context, index int) error {
-	ctx, cancel := context.WithTimeout(ctx, carrierTime)
-	defer cancel()
-	updates, done := make(chan netlink.LinkUpdate), make(chan struct{})
-	if err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{ListExisting: true}); err != nil {
-		return err
-	}
-	defer func() {
-		close(done)
-		for range updates { // it ends once nobody is left to send
-		}
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case u, ok := <-updates:
-			if !ok || int(u.Index) == index && u.IfInfomsg.Flags&unix.IFF_RUNNING != 0 {
-				return nil
-			}
-		}
-	}
 }

@@ -89,7 +89,7 @@ func TestPortsAreToldAndPluggedIn(t *testing.T) {
 	if _, err := Look("eth0"); err == nil {
 		t.Error("eth0 is a bridge")
 	}
-	if err := Delete(t.Context(), Spec{Name: "eth0"}); err == nil {
+	if err := Delete(t.Context(), Spec{Name: "eth0"}, nil); err == nil {
 		t.Error("eth0 was deleted as a bridge")
 	}
 	must(t, Remove(db)) // a tap is a link as others are
@@ -111,7 +111,7 @@ func TestABridgeLeavesItsPortsBehind(t *testing.T) {
 	plugged, err := Ports("br0")
 	must(t, err)
 	converge(t, s)
-	must(t, Delete(t.Context(), s))
+	must(t, Delete(t.Context(), s, nil))
 	converge(t, s, "made br0", "added 10.1.0.1/24")
 	for _, l := range plugged {
 		must(t, Plug(l, "br0"))
@@ -214,6 +214,6 @@ func TestABridgeKeepsItsMAC(t *testing.T) {
 		}
 		must(t, Plug(low, "br0"))
 		equal(t, "MAC with a lower one plugged in", mac("br0"), want)
-		must(t, Delete(t.Context(), c.is))
+		must(t, Delete(t.Context(), c.is, nil))
 	}
 }

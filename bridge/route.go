@@ -101,7 +101,7 @@ func keyOfRoute(r netlink.Route) routeKey {
 // meets reports whether the route that is there does what the wanted one says.
 func meets(have, want netlink.Route) bool {
 	return rivals(have, want) && have.Gw.Equal(want.Gw) && have.Src.Equal(want.Src) &&
-		(want.MTU == 0 || have.MTU == want.MTU) &&
+		(have.MTU == want.MTU || want.MTU == 0 && !byHand(have)) &&
 		(want.Family == unix.AF_INET6 || have.Scope == want.Scope) && // IPv6 routes have none
 		len(have.MultiPath) == 0 && have.Encap == nil
 }
@@ -109,10 +109,11 @@ func meets(have, want netlink.Route) bool {
 // rivals reports whether the kernel takes both for the same.
 func rivals(a, b netlink.Route) bool { return keyOfRoute(a) == keyOfRoute(b) }
 
-// stale reports whether an admin's route leads by another way to what is wanted.
-func stale(r netlink.Route, wanted []netlink.Route) bool {
-	byHand := r.Protocol == byAdmin || r.Protocol == byConfig
-	return byHand && slices.ContainsFunc(wanted, func(want netlink.Route) bool { return rivals(r, want) }) &&
+func byHand(r netlink.Route) bool { return r.Protocol == byAdmin || r.Protocol == byConfig }
+
+// differs reports whether the route leads by another way to what is wanted.
+func differs(r netlink.Route, wanted []netlink.Route) bool {
+	return slices.ContainsFunc(wanted, func(want netlink.Route) bool { return rivals(r, want) }) &&
 		!slices.ContainsFunc(wanted, func(want netlink.Route) bool { return meets(r, want) })
 }
 
@@ -168,21 +169,24 @@ func delRoute(r netlink.Route) error { return unless(unix.ESRCH, netlink.RouteDe
 // putRoute plans the route over a link, whose index is known by then, where it
 // was over one of from.
 func (p *plan) putRoute(what, name string, to *int, r netlink.Route, from ...int) {
+	put := p.now.adder(r)
+	r = behind(r)
 	p.add(step{
 		what: what,
 		task: fmt.Sprintf("add the route %s to %s", shownRoute(r), name),
-		do:   func(context.Context) error { return addRoute(redirect(r, from, *to)) },
+		do:   func(context.Context) error { return put(redirect(r, from, *to)) },
 		undo: func() error { return delRoute(redirect(r, from, *to)) },
 	})
 }
 
 func (p *plan) takeRoute(what string, r netlink.Route) {
+	back := p.now.adder(r)
 	r = redirect(r, nil, 0)
 	p.add(step{
 		what: what,
 		task: fmt.Sprintf("remove the route %s", shownRoute(r)),
 		do:   func(context.Context) error { return delRoute(r) },
-		undo: func() error { return addRoute(r) },
+		undo: func() error { return back(behind(r)) },
 	})
 }
 

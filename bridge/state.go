@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,8 @@ type state struct {
 	options map[uint16]uint32 // of the bridge, by IFLA_BR_*
 	addrs   []netlink.Addr
 	routes  []netlink.Route // of all tables but the local one
+	learned map[learnedKey]learned
+	neighs  []netlink.Neigh // permanent ones
 }
 
 func read(name string) (*state, error) {
@@ -31,18 +34,28 @@ func read(name string) (*state, error) {
 		if now.options, err = readOptions(now.bridge.Attrs().Index); err != nil {
 			return nil, err
 		}
+	} else if other := now.alias(name); other != "" {
+		return nil, fmt.Errorf("cannot manage %s: it is another name of %s", name, other)
 	}
+	return now, errors.Join(now.readAddrs(), now.readRoutes(), now.readNeighs())
+}
+
+func (now *state) readAddrs() (err error) {
 	now.addrs, err = whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
-		return nil, fmt.Errorf("cannot list addresses: %w", err)
+		return fmt.Errorf("cannot list addresses: %w", err)
 	}
+	return nil
+}
+
+func (now *state) readRoutes() error {
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		every := &netlink.Route{Table: unix.RT_TABLE_UNSPEC}
 		routes, err := whole(func() ([]netlink.Route, error) {
 			return netlink.RouteListFiltered(family, every, netlink.RT_FILTER_TABLE)
 		})
 		if err != nil {
-			return nil, fmt.Errorf("cannot list routes: %w", err)
+			return fmt.Errorf("cannot list routes: %w", err)
 		}
 		for _, r := range routes {
 			if r.Table != unix.RT_TABLE_LOCAL {
@@ -50,7 +63,7 @@ func read(name string) (*state, error) {
 			}
 		}
 	}
-	return now, nil
+	return now.readLearned()
 }
 
 // isBridge says of a link that is none of ours what it is.
@@ -71,6 +84,16 @@ func (now *state) link(name string) netlink.Link {
 		}
 	}
 	return nil
+}
+
+// alias returns the name of the link that has this one as an alternative.
+func (now *state) alias(name string) string {
+	for _, l := range now.links {
+		if slices.Contains(l.Attrs().AltNames, name) {
+			return l.Attrs().Name
+		}
+	}
+	return ""
 }
 
 // name returns the name of the link, empty when there is none.

@@ -93,7 +93,7 @@ func (e *effects) of(node syntax.Node, functions map[string]bool) {
 }
 
 // call adds what a command may set: assignments are operands of some, and
-// others cannot be followed.
+// others cannot be followed. What functions do is added once, by their caller.
 func (e *effects) call(c *syntax.CallExpr, functions map[string]bool) {
 	if len(c.Args) == 0 {
 		return

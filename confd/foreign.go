@@ -17,8 +17,13 @@ type Foreign struct {
 	uncertain map[string]doubt
 }
 
-// maxSkipped bounds what is kept of a file that is hardly readable at all.
-const maxSkipped = 256
+// The bounds of what is kept of a file that is hardly readable at all, and of
+// what its parser is given: it needs some 3 KB for each parenthesis in another.
+const (
+	maxSkipped = 256
+	maxSets    = 1 << 14 // variables that they may set, for each anew
+	maxParens  = 1 << 10 // open at once, by the look of it
+)
 
 // Function is one that a shell would define, and that is not looked into.
 type Function struct {
@@ -100,6 +105,9 @@ func (r *reader) readForeign(name string, src []byte) (err error) {
 	if e := checkBytes(name, src); e != nil {
 		return e
 	}
+	if e := checkParens(s); e != nil {
+		return e
+	}
 	tree, err := s.parse(r.parser)
 	if err != nil {
 		r.parser = syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.KeepComments(true))
@@ -123,6 +131,23 @@ func (r *reader) readForeign(name string, src []byte) (err error) {
 	return nil
 }
 
+// checkParens counts those of comments and quoted texts too.
+func checkParens(s *source) *Error {
+	open := 0
+	for i, c := range s.text {
+		switch c {
+		case '(':
+			open++
+		case ')':
+			open = max(open-1, 0) // that of a pattern of case has no other
+		}
+		if open > maxParens {
+			return Errorf(s.place(i), "more than %d parentheses in one another", maxParens)
+		}
+	}
+	return nil
+}
+
 // statement carries out one statement, or skips it. An error is one of the
 // bounds, which end the reading.
 func (r *reader) statement(s *source, st *syntax.Stmt, known *functions) error {
@@ -143,6 +168,13 @@ func (r *reader) statement(s *source, st *syntax.Stmt, known *functions) error {
 		return Errorf(why.Pos, "more than %d statements that cannot be read here", maxSkipped)
 	}
 	sets, anything := known.effects(st)
+	total := len(sets)
+	for _, earlier := range r.skipped {
+		total += len(earlier.Sets)
+	}
+	if total > maxSets {
+		return Errorf(why.Pos, "statements that cannot be read here may set more than %d variables", maxSets)
+	}
 	for _, name := range sets {
 		r.env.uncertain[name] = doubt{why: why}
 	}

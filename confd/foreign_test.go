@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"mvdan.cc/sh/v3/syntax"
@@ -147,6 +148,73 @@ func TestForeignFilesMayBeAbsentButNotBroken(t *testing.T) {
 	write(strings.Repeat("x\n", maxSkipped+1), 0o644)
 	if _, err := LoadForeign(net, own); err == nil {
 		t.Error("a file of commands is read")
+	}
+}
+
+// TestAHostileFileCostsLittle: a file of the largest size, and of a form that
+// makes some step look at all of it again and again.
+func TestAHostileFileCostsLittle(t *testing.T) {
+	const most = 200 * time.Millisecond
+	var sets strings.Builder
+	for i := range 4500 {
+		fmt.Fprintf(&sets, "v%x=;", i)
+	}
+	define := "f() {\n" + sets.String() + "\n}\n"
+	for what, text := range map[string]string{
+		"calls in one statement":   define + "if x; then\n" + strings.Repeat("f\n", 14000) + "fi\n",
+		"calls in functions":       define + "g() {\n" + strings.Repeat("f\n", 14000) + "}\ng\n",
+		"calls":                    define + strings.Repeat("f\n", maxSkipped),
+		"assignments in one line":  strings.Repeat("a=;", maxFile/3),
+		"references in one line":   "a=" + strings.Repeat("$b", maxFile/2-1),
+		"functions in one line":    strings.Repeat("f(){ :;};", maxFile/9),
+		"functions in one another": strings.Repeat("f(){ ", 9000) + "x;" + strings.Repeat("};", 9000),
+		"parentheses":              strings.Repeat("(", maxFile),
+		"parentheses that close":   "((" + strings.Repeat("(", 30000) + "1" + strings.Repeat(")", 30000) + "))",
+	} {
+		var took time.Duration
+		for range 3 { // others may be busy
+			began := time.Now()
+			_, _ = ParseForeign("net", []byte(text), "net.br0", nil) // whether it is read does not matter here
+			if took = time.Since(began); took < most {
+				break
+			}
+		}
+		if took >= most {
+			t.Errorf("%s: %d bytes take %v", what, len(text), took)
+		}
+	}
+}
+
+// TestCallsAreFollowed: of a function that is called anywhere within a
+// statement, and of those that it calls.
+func TestCallsAreFollowed(t *testing.T) {
+	f := foreignFile(t, "inner() { a=1; }\nf() { inner; b=2; }\nc=3\nif f; then f; f; fi\n", "")
+	if diff := cmp.Diff([]string{"a", "b"}, f.Skipped[0].Sets); diff != "" || len(f.Skipped) != 1 {
+		t.Errorf("%d: %s", len(f.Skipped), diff)
+	}
+}
+
+func TestWhatMaySetTooMuchIsRefused(t *testing.T) {
+	var sets strings.Builder
+	for i := range maxSets / 8 {
+		fmt.Fprintf(&sets, "v%x=;", i)
+	}
+	define := "f() {\n" + sets.String() + "\n}\n"
+	if _, err := ParseForeign("net", []byte(define+strings.Repeat("f\n", 8)), "net.br0", nil); err != nil {
+		t.Error(err)
+	}
+	_, err := ParseForeign("net", []byte(define+strings.Repeat("f\n", 9)), "net.br0", nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "net:12:1: ") || !strings.Contains(err.Error(), "more than 16384 variables") {
+		t.Error(err)
+	}
+}
+
+func TestPlacesOfLongLinesAreRight(t *testing.T) {
+	s := &source{name: "net", text: []byte("\na\n\nbc" + strings.Repeat("x", 3) + "\n\n")}
+	for i := range len(s.text) + 1 {
+		if got, want := s.place(i), place("net", s.text, i); got != want {
+			t.Errorf("%d: %v, want %v", i, got, want)
+		}
 	}
 }
 

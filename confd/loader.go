@@ -8,9 +8,10 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Loader is Load for many guests at one time: the files before the last, which
-// guests share, are read and understood once. It may be used by several
-// goroutines, and is not to be kept, as it notices no change.
+// Loader is Load for many guests at one time: files that guests share, which
+// are those that are ever given before the last, are read and understood once.
+// It may be used by several goroutines, and is not to be kept, as it notices no
+// change.
 type Loader struct {
 	mu      sync.Mutex // guards shared
 	shared  map[string]func() ([]statement, error)
@@ -22,18 +23,9 @@ func (l *Loader) Load(files []string, preset map[string]string) (*Config, error)
 	r := &reader{parser: l.parser(), env: newEnvironment(preset)}
 	defer l.parsers.Put(r.parser)
 	for i, name := range files {
-		if i == len(files)-1 {
-			src, err := readFile(name)
-			if err == nil {
-				err = r.read(name, src)
-			}
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
-		program, err := l.once(name)()
-		if errors.Is(err, fs.ErrNotExist) {
+		last := i == len(files)-1
+		program, err := l.program(name, last, r.parser)
+		if errors.Is(err, fs.ErrNotExist) && !last {
 			continue
 		}
 		if err == nil {
@@ -53,21 +45,30 @@ func (l *Loader) parser() *syntax.Parser {
 	return newParser()
 }
 
-// once returns what reads and understands a file at its first call.
-func (l *Loader) once(name string) func() ([]statement, error) {
+// program is what a file says. The last one of a guest is its own unless it
+// was not the last before: of a guest without one, the last is shared.
+func (l *Loader) program(name string, last bool, parser *syntax.Parser) ([]statement, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.shared == nil {
-		l.shared = map[string]func() ([]statement, error){}
+	once := l.shared[name]
+	if once == nil && !last {
+		if l.shared == nil {
+			l.shared = map[string]func() ([]statement, error){}
+		}
+		once = sync.OnceValues(func() ([]statement, error) { return understood(newParser(), name) })
+		l.shared[name] = once
 	}
-	if l.shared[name] == nil {
-		l.shared[name] = sync.OnceValues(func() ([]statement, error) {
-			src, err := readFile(name)
-			if err != nil {
-				return nil, err
-			}
-			return understand(newParser(), name, src)
-		})
+	l.mu.Unlock()
+	if once == nil {
+		return understood(parser, name)
 	}
-	return l.shared[name]
+	return once()
+}
+
+// understood reads a file and understands it.
+func understood(parser *syntax.Parser, name string) ([]statement, error) {
+	src, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return understand(parser, name, src)
 }

@@ -2,6 +2,7 @@ package confd
 
 import (
 	"bytes"
+	"sort"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -11,15 +12,31 @@ import (
 type source struct {
 	name    string
 	text    []byte
-	foreign bool // not ours: arrays are understood, and other things are skipped
+	foreign bool  // not ours: arrays are understood, and other things are skipped
+	starts  []int // of the lines; made when first asked for
 }
 
 // pos places a node. The parser keeps 14 bits of a column and gives 0 beyond.
 func (s *source) pos(p syntax.Pos) Pos {
 	if p.Line() == 0 || p.Col() == 0 {
-		return place(s.name, s.text, min(int(p.Offset()), len(s.text)))
+		return s.place(min(int(p.Offset()), len(s.text)))
 	}
 	return Pos{s.name, int(p.Line()), int(p.Col())}
+}
+
+// place is like the function of that name, which reads all that is before: a
+// line of 64 KiB may have thousands of places.
+func (s *source) place(offset int) Pos {
+	if s.starts == nil {
+		s.starts = []int{0}
+		for i, c := range s.text {
+			if c == '\n' {
+				s.starts = append(s.starts, i+1)
+			}
+		}
+	}
+	line := sort.SearchInts(s.starts, offset+1) // how many begin before or here
+	return Pos{s.name, line, offset - s.starts[line-1] + 1}
 }
 
 // within places byte i of a literal. Where joined lines have moved the bytes
@@ -29,7 +46,7 @@ func (s *source) within(lit *syntax.Lit, i int) Pos {
 	if !s.has(start, lit.Value) {
 		return s.pos(lit.ValuePos)
 	}
-	return place(s.name, s.text, start+i)
+	return s.place(start + i)
 }
 
 // has reports whether the text at offset is want, byte by byte.

@@ -1,13 +1,12 @@
 package initd
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-
-	"github.com/guestrc/guestrc/manifest"
 )
 
 // adoptedDir has a record for each symlink that pointed to another script.
@@ -42,28 +41,28 @@ func (h Host) Adopted(name string) (target string, err error) {
 	}
 	a, errParse := parseAdoption(text)
 	if err = errors.Join(err, errParse); err != nil {
-		return "", fmt.Errorf("cannot read %s: %w", path, err)
+		return "", fmt.Errorf("cannot read %s: %w", h.Tree.Path(path), err)
 	}
 	return a.Target, nil
 }
 
-// Adoptable tells where a service's symlink points, if that is to the script;
-// anything else is an error.
+// Adoptable tells where a service's symlink points, if that is to the script, or
+// to the program as an LSB script; anything else is an error.
 func (h Host) Adoptable(name, script string) (target string, err error) {
 	if !h.Tree.Exists(scriptPath) {
-		return "", errNoScript()
+		return "", h.noScript()
 	}
-	path := filepath.Join(Dir, name)
+	path := h.Tree.Path(filepath.Join(Dir, name))
 	link, err := h.Look(name)
 	switch {
 	case err != nil:
 		return "", err
 	case link.Target == "":
-		return "", &manifest.Error{Msg: path + " is not there", Hint: "guestrc enable " + name}
+		return "", refused("guestrc enable "+name, "%s is not there", path)
 	case link.Ours:
-		return "", &manifest.Error{Msg: path + " is guestrc's already"}
-	case !Leads(link.Target, script):
-		return "", &manifest.Error{Msg: fmt.Sprintf("%s is a symlink to %s, not to %s", path, link.Target, script)}
+		return "", refused("", "%s is guestrc's already", path)
+	case !Leads(link.Target, script) && !LSB(link.Target):
+		return "", refused("", "%s is a symlink to %s, not to %s", path, link.Target, script)
 	}
 	return link.Target, nil
 }
@@ -71,8 +70,8 @@ func (h Host) Adoptable(name, script string) (target string, err error) {
 // Adopt points the symlink of a service that is Adoptable to guestrc's script,
 // in one step, after where it pointed was recorded. Runlevels know the service
 // by its name, which stays.
-func (h Host) Adopt(name, script string) error {
-	return h.locked(func() error {
+func (h Host) Adopt(ctx context.Context, name, script string) error {
+	return h.locked(ctx, func() error {
 		target, err := h.Adoptable(name, script)
 		if err != nil {
 			return err
@@ -89,34 +88,47 @@ func (h Host) Adopt(name, script string) error {
 }
 
 // Undo points an adopted symlink to where it pointed before, exactly.
-func (h Host) Undo(name string) (target string, err error) {
+func (h Host) Undo(ctx context.Context, name string) (target string, err error) {
 	target, err = h.Adopted(name)
 	if err == nil && target == "" {
-		err = &manifest.Error{Msg: "it was not adopted"}
+		err = refused("", "it was not adopted")
 	}
 	if err != nil {
 		return "", err
 	}
-	err = h.locked(func() error {
+	err = h.locked(ctx, func() error {
 		path := filepath.Join(Dir, name)
 		link, err := h.Look(name)
 		switch {
 		case err != nil:
 			return err
 		case !link.Ours && link.Target != "" && link.Target != target:
-			return &TakenError{Path: path, Target: link.Target}
+			return &TakenError{Path: h.Tree.Path(path), Target: link.Target}
 		case !h.leads(target):
-			return &manifest.Error{Msg: fmt.Sprintf("%s would point to %s, which is not there any more", path, target),
-				Hint: "install what it belongs to"}
+			return refused("install what it belongs to, or keep guestrc's: rm "+h.Tree.Path(filepath.Join(adoptedDir, name)),
+				"%s would point to %s, which is not there any more", h.Tree.Path(path), target)
 		}
 		if link.Target != target {
 			if err := h.Tree.Relink(path, target); err != nil {
 				return err
 			}
 		}
-		return h.Tree.Remove(filepath.Join(adoptedDir, name))
+		return h.forget(name)
 	})
 	return target, err
+}
+
+// forget removes the record of an adoption.
+func (h Host) forget(name string) error {
+	err := h.Tree.Remove(filepath.Join(adoptedDir, name))
+	if err == nil {
+		err = h.Tree.RemoveDir(adoptedDir)
+	}
+	return err
+}
+
+func refused(hint, format string, args ...any) error {
+	return &RefusedError{Msg: fmt.Sprintf(format, args...), Hint: hint}
 }
 
 // leads tells whether a target names something.
@@ -125,16 +137,4 @@ func (h Host) leads(target string) bool {
 		target = filepath.Join(Dir, target)
 	}
 	return h.Tree.Exists(target)
-}
-
-func (h Host) locked(do func() error) error {
-	unlock, err := h.Tree.Lock(filepath.Dir(adoptedDir))
-	if err != nil {
-		return err
-	}
-	err = do()
-	if failed := unlock(); failed != nil {
-		err = errors.Join(err, failed)
-	}
-	return err
 }

@@ -36,7 +36,13 @@ const (
 	stampName   = "stamp" // in the cache; its time says when that was made
 	markPrefix  = "made-"
 	asidePrefix = ".depend-"
+	rootName    = "root=" // a link to /, see configPath
 )
+
+// configPath writes a path in a way that OpenRC takes note of: up to 0.64 at
+// least, it reads back what the word config gave it by rc_config_list, which drops
+// lines without a "=" (librc-misc.c).
+func configPath(dir, path string) string { return filepath.Join(dir, rootName) + path }
 
 // keptFor is how long marks and forgotten asides stay. No calculation takes as
 // long.
@@ -64,6 +70,9 @@ func Mark(dir, calculation string, now time.Time) error {
 			_ = os.RemoveAll(filepath.Join(dir, e.Name())) // the next one will
 		}
 	}
+	if err := os.Symlink("/", filepath.Join(dir, rootName)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("cannot make the cache of dependencies: %w", err)
+	}
 	// Empty, so that it can be made on a full file system.
 	f, err := os.OpenFile(filepath.Join(dir, markPrefix+calculation), os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
@@ -87,7 +96,7 @@ func WriteCache(dir string, began time.Time, services []Depends) error {
 		return fmt.Errorf("cannot make the cache of dependencies: %w", err)
 	}
 	defer os.RemoveAll(fresh) // later on, this is the old cache
-	if err := fill(fresh, began, services); err != nil {
+	if err := fill(fresh, dir, began, services); err != nil {
 		return fmt.Errorf("cannot write the cache of dependencies: %w", err)
 	}
 	if err := exchange(fresh, filepath.Join(dir, cacheName)); err != nil {
@@ -123,13 +132,13 @@ const fileClock = 20 * time.Millisecond
 // fill writes the files of a cache. "test -nt" of busybox counts whole seconds,
 // that of others nanoseconds; an input changed in the second of began, or since,
 // is newer than the stamp in both.
-func fill(dir string, began time.Time, services []Depends) error {
+func fill(dir, run string, began time.Time, services []Depends) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
 	looked := watch{}
 	for _, s := range services {
-		if err := os.WriteFile(filepath.Join(dir, s.Service), []byte(s.fragment(looked.add(s.Inputs))), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, s.Service), []byte(s.fragment(run, looked.add(s.Inputs))), 0o644); err != nil {
 			return err
 		}
 	}
@@ -141,35 +150,70 @@ func fill(dir string, began time.Time, services []Depends) error {
 }
 
 // watch finds out what has to be looked at to notice a change of an input: a file
-// that is removed, or put there with an old time, changes its directory.
-type watch map[string]bool // whether a path exists
+// that is removed, or put there with an old time, changes its directory, and so
+// does a symbolic link on the way to it that leads elsewhere now.
+type watch map[string]os.FileMode // of what exists, links not followed
 
-func (w watch) add(inputs []string) []string {
-	var all []string
+// maxLinks is what the kernel follows in one path (path_resolution(7)).
+const maxLinks = 40
+
+func (w watch) add(inputs []string) (all []string) {
 	for _, path := range inputs {
-		for there := w.look(path); ; there = w.look(path) {
-			if there && !slices.Contains(all, path) {
-				all = append(all, path)
+		links := 0
+		all = w.follow(all, path, &links)
+	}
+	return all
+}
+
+// follow adds path if it exists, else the directory where it would be, and what
+// its way there depends on.
+func (w watch) follow(all []string, path string, links *int) []string {
+	add := func(path string) {
+		if !slices.Contains(all, path) {
+			all = append(all, path)
+		}
+	}
+	rest := strings.Split(strings.Trim(filepath.Clean(path), "/"), "/")
+	at := "/"
+	for i, name := range rest {
+		above := at
+		at = filepath.Join(at, name)
+		mode, there := w.look(at)
+		switch {
+		case !there:
+			add(above)
+			return all
+		case mode&os.ModeSymlink != 0:
+			add(above)
+			target, err := os.Readlink(at)
+			if *links++; err != nil || *links > maxLinks {
+				return all
 			}
-			parent := filepath.Dir(path)
-			if parent == path || there && !slices.Contains(inputs, path) {
-				break // a directory that exists is as far as a change can be seen
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(above, target)
 			}
-			path = parent
+			return w.follow(all, filepath.Join(append([]string{target}, rest[i+1:]...)...), links)
+		case i == len(rest)-1:
+			add(above)
+			add(at)
 		}
 	}
 	return all
 }
 
-func (w watch) look(path string) bool {
-	there, known := w[path]
-	if !known {
-		_, err := os.Stat(path)
-		there = err == nil
-		w[path] = there
+func (w watch) look(path string) (mode os.FileMode, there bool) {
+	if mode, known := w[path]; known {
+		return mode, mode != gone
 	}
-	return there
+	w[path] = gone
+	if info, err := os.Lstat(path); err == nil {
+		w[path] = info.Mode()
+	}
+	return w[path], w[path] != gone
 }
+
+// gone is no file's mode.
+const gone = ^os.FileMode(0)
 
 // variable is the one that the script's depend() hands to OpenRC's word.
 func variable(word string) string {
@@ -181,7 +225,7 @@ func variable(word string) string {
 }
 
 // fragment is what the script reads in: POSIX shell.
-func (d Depends) fragment(inputs []string) string {
+func (d Depends) fragment(run string, inputs []string) string {
 	var b strings.Builder
 	b.WriteString("fresh")
 	for _, path := range inputs {
@@ -191,7 +235,11 @@ func (d Depends) fragment(inputs []string) string {
 	for _, l := range d.Lines {
 		b.WriteString(assignment(variable(l.Word), l.Names))
 	}
-	b.WriteString(assignment("configs", d.Config))
+	var config []string
+	for _, path := range d.Config {
+		config = append(config, configPath(run, path))
+	}
+	b.WriteString(assignment("configs", config))
 	return b.String()
 }
 

@@ -146,9 +146,12 @@ func (w world) run(shell []string) (lines []string, calls int) {
 	return lines, bytes.Count(called, []byte("\n"))
 }
 
+// config is what OpenRC is to look at.
+func (w world) config() string { return w.dir + "/out/root=" + w.dir + "/lxc" }
+
 func (w world) wants(services ...string) (lines []string) {
 	for _, s := range services {
-		lines = append(lines, s+" want net net.of-"+s, s+" config "+w.dir+"/lxc")
+		lines = append(lines, s+" want net net.of-"+s, s+" config "+w.config())
 	}
 	return lines
 }
@@ -215,6 +218,55 @@ func TestEditInTheSecondOfTheCacheIsNoticed(t *testing.T) {
 	})
 }
 
+// A link on the way to an input may lead elsewhere, and a file may be replaced
+// where a link leads to.
+func TestLinksOnTheWayAreWatched(t *testing.T) {
+	shells(t, func(t *testing.T, shell []string) {
+		w := newWorld(t, "qemu.a")
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		input := filepath.Join(w.dir, "conf.d", "qemu.a")
+		must(os.MkdirAll(filepath.Join(w.dir, "lib/one/deep"), 0o755))
+		must(os.MkdirAll(filepath.Join(w.dir, "lib/two/deep"), 0o755))
+		w.write("lib/one/deep/file", "net.of-qemu.a\n", 0o644)
+		w.write("lib/two/deep/file", "net.of-qemu.a net.two\n", 0o644)
+		must(os.Symlink("one", filepath.Join(w.dir, "lib/hop")))
+		must(os.Remove(input))
+		must(os.Symlink("../lib/hop/deep/file", input))
+		w.age(time.Hour)
+		w.expect(shell, "at first", 1, w.wants("qemu.a"))
+		w.age(time.Minute)
+		must(os.Remove(filepath.Join(w.dir, "lib/hop")))
+		must(os.Symlink("two", filepath.Join(w.dir, "lib/hop")))
+		w.date("lib", time.Now().Add(-30*time.Second))
+		two := append([]string{"qemu.a want net net.of-qemu.a net.two"}, w.wants("qemu.a")[1:]...)
+		w.expect(shell, "with a link that leads elsewhere", 1, two)
+		w.expect(shell, "and then", 0, two)
+		w.age(time.Minute)
+		w.write("lib/old", "net.of-qemu.a\n", 0o644)
+		w.date("lib/old", time.Now().Add(-24*time.Hour))
+		must(os.Rename(filepath.Join(w.dir, "lib/old"), filepath.Join(w.dir, "lib/two/deep/file")))
+		w.date("lib/two/deep", time.Now().Add(-30*time.Second))
+		w.expect(shell, "with an old file in the place", 1, w.wants("qemu.a"))
+	})
+}
+
+// Of a cache that seems to be made later than now nothing can be told.
+func TestCacheOfTheFutureIsMadeAnew(t *testing.T) {
+	shells(t, func(t *testing.T, shell []string) {
+		w := newWorld(t, "qemu.a")
+		w.expect(shell, "at first", 1, w.wants("qemu.a"))
+		w.expect(shell, "and then", 0, w.wants("qemu.a"))
+		w.date("out/depend/stamp", time.Now().Add(time.Hour))
+		w.expect(shell, "with the clock set back", 1, w.wants("qemu.a"))
+		w.expect(shell, "after that", 0, w.wants("qemu.a"))
+	})
+}
+
 // A program that fails is not run for every service.
 func TestFailureIsNotRepeated(t *testing.T) {
 	t.Setenv("FAIL", "yes")
@@ -233,7 +285,7 @@ func TestWhatComesAndGoesIsNoticed(t *testing.T) {
 		if err := os.Symlink("guestrc", filepath.Join(w.dir, "init.d", "qemu.c")); err != nil {
 			t.Fatal(err)
 		}
-		with := append(w.wants("qemu.a", "qemu.b"), "qemu.c config "+w.dir+"/lxc")
+		with := append(w.wants("qemu.a", "qemu.b"), "qemu.c config "+w.config())
 		w.expect(shell, "with a new link", 1, with)
 		w.age(time.Minute)
 		// A file that is moved there with an old time changes its directory.
@@ -250,7 +302,7 @@ func TestWhatComesAndGoesIsNoticed(t *testing.T) {
 		if err := os.Remove(filepath.Join(w.dir, "conf.d", "qemu.b")); err != nil {
 			t.Fatal(err)
 		}
-		w.expect(shell, "with one file less", 1, append(w.wants("qemu.a"), append([]string{"qemu.b config " + w.dir + "/lxc"}, w.wants("qemu.c")...)...))
+		w.expect(shell, "with one file less", 1, append(w.wants("qemu.a"), append([]string{"qemu.b config " + w.config()}, w.wants("qemu.c")...)...))
 	})
 }
 
@@ -287,7 +339,7 @@ func TestCacheIsReplacedAsAWhole(t *testing.T) {
 	if want := "fresh || return 1\nneeds='net.br0 it'\\''s'\n"; err != nil || string(text) != want {
 		t.Errorf("%q, %v", text, err)
 	}
-	for dir, want := range map[string][]string{run: {"depend", "made-42-1"}, filepath.Join(run, "depend"): {"qemu.c", "stamp"}} {
+	for dir, want := range map[string][]string{run: {"depend", "made-42-1", "root="}, filepath.Join(run, "depend"): {"qemu.c", "stamp"}} {
 		var got []string
 		entries, err := os.ReadDir(dir)
 		for _, e := range entries {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/guestrc/guestrc/manifest"
 )
@@ -20,15 +21,27 @@ type TakenError struct {
 
 // Error names the file and what it is.
 func (e *TakenError) Error() string {
-	if e.Target == "" {
+	switch {
+	case e.Target == "":
 		return e.Path + " is no symlink to guestrc"
+	case LSB(e.Target):
+		return fmt.Sprintf("%s is a symlink to %s, an LSB script and no service of OpenRC's", e.Path, e.Target)
 	}
 	return fmt.Sprintf("%s is a symlink to %s, not to guestrc", e.Path, e.Target)
 }
 
-// errNoScript says that there is nothing to link to.
-func errNoScript() error {
-	return &manifest.Error{Msg: scriptPath + " is not there", Hint: "guestrc install --init openrc"}
+// RefusedError says that a service's symlink is not what was asked about.
+type RefusedError struct{ Msg, Hint string }
+
+// Error gives the message; the hint is left to whoever prints.
+func (e *RefusedError) Error() string { return e.Msg }
+
+// HintText returns the fix.
+func (e *RefusedError) HintText() string { return e.Hint }
+
+// noScript says that there is nothing to link to.
+func (h Host) noScript() error {
+	return &manifest.Error{Msg: h.Tree.Path(scriptPath) + " is not there", Hint: "guestrc install --init openrc"}
 }
 
 // Link is what lies under a service's name.
@@ -37,11 +50,18 @@ type Link struct {
 	Ours   bool   // it leads to guestrc's script
 }
 
+// LSB tells whether a symlink of the directory, by its target, makes the program
+// itself an init script, as sysvinit runs it (guestrc(8), "As an init script").
+func LSB(target string) bool {
+	return filepath.Base(target) == scriptName && !Leads(target, scriptName)
+}
+
 // Look tells what lies under a service's name; what is no symlink is a
 // TakenError.
 func (h Host) Look(name string) (Link, error) {
 	path := filepath.Join(Dir, name)
 	target, err := h.Tree.ReadLink(path)
+	path = h.Tree.Path(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Link{}, nil
@@ -84,8 +104,16 @@ type Change struct {
 // runlevel. What is there already is left as it is. A symlink that was made is
 // taken back when the rest fails.
 func (h Host) Enable(ctx context.Context, name, runlevel string) (c Change, err error) {
+	err = h.locked(ctx, func() error {
+		c, err = h.enable(ctx, name, runlevel)
+		return err
+	})
+	return c, err
+}
+
+func (h Host) enable(ctx context.Context, name, runlevel string) (c Change, err error) {
 	if !h.Tree.Exists(scriptPath) {
-		return c, errNoScript()
+		return c, h.noScript()
 	}
 	link, err := h.Look(name)
 	if err != nil {
@@ -96,19 +124,20 @@ func (h Host) Enable(ctx context.Context, name, runlevel string) (c Change, err 
 	case link.Target == "":
 		c.Link, err = true, h.Tree.Link(path, scriptName)
 	case !link.Ours:
-		err = &TakenError{Path: path, Target: link.Target}
+		err = &TakenError{Path: h.Tree.Path(path), Target: link.Target}
 	case link.Target != scriptName && !filepath.IsAbs(link.Target): // OpenRC would call it by another name
 		c.Link, err = true, h.Tree.Relink(path, scriptName)
 	}
 	if err != nil {
 		return Change{}, err
 	}
-	added, err := h.add(ctx, name, runlevel)
-	if err == nil {
-		c.Runlevels = added
+	c.Runlevels, err = h.add(ctx, name, runlevel)
+	switch {
+	case err == nil && link.Target == "": // whatever was adopted under this name is gone
+		return c, h.forget(name)
+	case err == nil:
 		return c, nil
-	}
-	if !c.Link {
+	case !c.Link:
 		return Change{}, err
 	}
 	takeBack := func() error { return h.Tree.Relink(path, link.Target) }
@@ -125,17 +154,47 @@ func (h Host) Enable(ctx context.Context, name, runlevel string) (c Change, err 
 // it is to be kept. One that is not enabled is success; the symlink of another
 // script is a TakenError, and nothing is done.
 func (h Host) Disable(ctx context.Context, name string, keep bool) (c Change, err error) {
+	err = h.locked(ctx, func() error {
+		c, err = h.disable(ctx, name, keep)
+		return err
+	})
+	return c, err
+}
+
+func (h Host) disable(ctx context.Context, name string, keep bool) (c Change, err error) {
 	link, err := h.Look(name)
 	if err != nil {
 		return c, err
 	}
 	path := filepath.Join(Dir, name)
 	if link.Target != "" && !link.Ours {
-		return c, &TakenError{Path: path, Target: link.Target}
+		return c, &TakenError{Path: h.Tree.Path(path), Target: link.Target}
 	}
 	if c.Runlevels, err = h.remove(ctx, name); err != nil || keep || !link.Ours {
 		return c, err
 	}
-	c.Link = true
-	return c, h.Tree.Remove(path)
+	err = h.Tree.Remove(path)
+	c.Link = err == nil
+	return c, err
+}
+
+// lockPatience is for others at work on services, who may wait for rc-update.
+const lockPatience = time.Minute
+
+// locked calls do while nobody else changes services.
+func (h Host) locked(ctx context.Context, do func() error) error {
+	if !h.Tree.Exists(Dir) {
+		return do() // there are none
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	unlock, err := h.Tree.Await(ctx, Dir)
+	if err != nil {
+		return err
+	}
+	err = do()
+	if failed := unlock(); failed != nil {
+		err = errors.Join(err, failed)
+	}
+	return err
 }

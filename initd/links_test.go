@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -135,6 +136,50 @@ func TestEnableThatFailsLeavesNoSymlink(t *testing.T) {
 	}
 }
 
+func TestOnlyRealRunlevelsCount(t *testing.T) {
+	fake := &fakeRC{}
+	h, root := hostWith(t, fake, map[string]string{"etc/init.d/qemu.db": "guestrc", "etc/runlevels/alias": "default", "etc/runlevels/full": "/etc/runlevels/default",
+		"etc/runlevels/default/qemu.db": "/etc/init.d/qemu.db"})
+	elsewhere := filepath.Join(root, "usr/share/level")
+	if err := errors.Join(os.MkdirAll(elsewhere, 0o755), os.Symlink("/etc/init.d/qemu.db", elsewhere+"/qemu.db"), os.Symlink("/usr/share/level", root+"/etc/runlevels/shared")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := h.Disable(t.Context(), "qemu.db", true)
+	if want := []string{"default", "shared"}; err != nil || !slices.Equal(c.Runlevels, want) {
+		t.Errorf("%+v, %v; want %v", c, err, want)
+	}
+	if want := []string{"rc-update del qemu.db default shared"}; !slices.Equal(fake.said, want) {
+		t.Errorf("%q, want %q", fake.said, want)
+	}
+}
+
+// Both make the new symlink aside, by the same name.
+func TestChangesOfOneServiceWaitForEachOther(t *testing.T) {
+	fake := &fakeRC{}
+	h, root := hostWith(t, fake, nil)
+	unlock, err := h.Tree.Lock(Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := Host{Tree: h.Tree}.Enable(t.Context(), "qemu.db", "default")
+			done <- err
+		}()
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := h.Enable(soon, "qemu.db", "default"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("under somebody else's lock: %v", err)
+	}
+	wantLinks(t, root, map[string]string{})
+	if err := errors.Join(unlock(), <-done, <-done); err != nil {
+		t.Error(err)
+	}
+	wantLinks(t, root, map[string]string{"etc/init.d/qemu.db": "guestrc", "etc/runlevels/default/qemu.db": "/etc/init.d/qemu.db"})
+}
+
 // OpenRC 0.45 would call a service with such a target by the target's name.
 func TestEnableMendsTheTarget(t *testing.T) {
 	h, root := hostWith(t, nil, map[string]string{"etc/init.d/qemu.db": "../init.d/guestrc", "etc/init.d/qemu.abs": "/etc/init.d/guestrc"})
@@ -173,7 +218,7 @@ func TestNothingIsLinkedToAMissingScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errEnable := h.Enable(t.Context(), "qemu.db", "default")
-	for _, err := range []error{errEnable, h.Adopt("qemu.old", "qemu")} {
+	for _, err := range []error{errEnable, h.Adopt(t.Context(), "qemu.old", "qemu")} {
 		if err == nil || !strings.Contains(err.Error(), "/etc/init.d/guestrc is not there") {
 			t.Errorf("%v", err)
 		}

@@ -24,19 +24,32 @@ func (h Host) Runlevels(name string) ([]string, error) {
 	}
 	var in []string
 	for _, level := range levels {
-		if h.Tree.Exists(filepath.Join(levelsDir, level, name)) {
+		if !h.alias(level) && h.Tree.Exists(filepath.Join(levelsDir, level, name)) {
 			in = append(in, level)
 		}
 	}
 	return in, nil
 }
 
-func (h Host) add(ctx context.Context, name, level string) (added []string, err error) {
-	path := filepath.Join(levelsDir, level)
-	if !levelPattern.MatchString(level) || !h.Tree.Exists(path) {
-		return nil, &manifest.Error{Msg: fmt.Sprintf("there is no runlevel %q", level), Hint: "ls " + levelsDir}
+// alias tells whether a runlevel is another one under a second name.
+func (h Host) alias(level string) bool {
+	target, err := h.Tree.ReadLink(filepath.Join(levelsDir, level))
+	if err == nil && !filepath.IsAbs(target) {
+		target = filepath.Join(levelsDir, target)
 	}
-	path = filepath.Join(path, name)
+	return err == nil && filepath.Dir(filepath.Clean(target)) == levelsDir
+}
+
+// HasRunlevel tells whether there is such a runlevel.
+func (h Host) HasRunlevel(level string) bool {
+	return levelPattern.MatchString(level) && h.Tree.Exists(filepath.Join(levelsDir, level))
+}
+
+func (h Host) add(ctx context.Context, name, level string) (added []string, err error) {
+	if !h.HasRunlevel(level) {
+		return nil, &manifest.Error{Msg: fmt.Sprintf("there is no runlevel %q", level), Hint: "ls " + h.Tree.Path(levelsDir)}
+	}
+	path := filepath.Join(levelsDir, level, name)
 	if h.Tree.Exists(path) {
 		return nil, nil
 	}

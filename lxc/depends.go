@@ -118,6 +118,12 @@ func (d *dependant) path(path string, relation deps.Relation, e confile.Entry) {
 // runlevel, as LXC may take the interface away from the host.
 func (d *dependant) nets() {
 	toBridges, wanted := deps.OfBridges(d.Config)
+	links := map[string]confile.Entry{} // the last one is in effect, or none is
+	for _, e := range d.file.Entries {
+		if e.Value != "" && strings.HasPrefix(e.Key, "lxc.net.") && strings.HasSuffix(e.Key, ".link") {
+			links[e.Key] = e
+		}
+	}
 	for _, n := range d.file.Nets() {
 		dep := deps.Dependency{Relation: deps.Use, Sort: deps.Interface, Name: n.Link}
 		switch {
@@ -130,8 +136,7 @@ func (d *dependant) nets() {
 			continue
 		}
 		if _, err := guest.ParseName("net." + n.Link); err == nil { // no service has another name
-			e, _ := d.file.Get(fmt.Sprintf("lxc.net.%d.link", n.Index))
-			d.add(dep, e)
+			d.add(dep, links[fmt.Sprintf("lxc.net.%d.link", n.Index)])
 		}
 	}
 }
@@ -154,8 +159,9 @@ func (d *dependant) rootfs() {
 	}
 }
 
-// mounts are what is mounted from the host. What lies below /dev, /proc and
-// /sys is there before any service; a file system on a device needs the device.
+// mounts are what is mounted from the host. What lies below /proc and /sys, and
+// much of /dev, is there before any service; a file system on a device needs
+// the device.
 func (d *dependant) mounts() error {
 	fstab, ok := d.file.Get("lxc.mount.fstab")
 	if ok {
@@ -169,7 +175,7 @@ func (d *dependant) mounts() error {
 		}
 		bind := slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 		if source := filepath.Clean(m.Source) + "/"; strings.HasPrefix(source, "/proc/") || strings.HasPrefix(source, "/sys/") ||
-			strings.HasPrefix(source, "/dev/") && bind {
+			bind && unannounced(source) {
 			continue
 		}
 		relation := deps.Need
@@ -181,31 +187,49 @@ func (d *dependant) mounts() error {
 	return err
 }
 
+// unannounced tells whether a path, with a slash at its end, is /dev or one of
+// nodes in it.
+func unannounced(path string) bool {
+	below, ok := strings.CutPrefix(path, "/dev/")
+	node, _, _ := strings.Cut(below, "/")
+	return ok && (node == "" || slices.Contains(nodes, strings.TrimRight(node, "0123456789")))
+}
+
+// nodes are what is in /dev before any service, and what udev has no unit for,
+// or one that is never ready (rules.d/99-systemd.rules): for those a service
+// would wait in vain. Of disks there are none. The numbers at their ends are
+// left out.
+var nodes = []string{
+	"console", "fd", "full", "kmsg", "mem", "null", "port", "ptmx", "random", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
+	"hugepages", "mqueue", "pts", "shm",
+	"autofs", "cuse", "fuse", "kvm", "loop", "loop-control", "ppp", "uhid", "uinput", "vhost-net", "vhost-vsock", "vsock",
+	"bus", "char", "cpu", "dma_heap", "dri", "infiniband", "input", "net", "snd", "usb", "vfio",
+	"hidraw", "hpet", "hwrng", "i2c-", "kfd", "media", "rtc", "tpm", "tpmrm", "video", "watchdog",
+	"nvidia", "nvidia-caps", "nvidia-modeset", "nvidia-uvm", "nvidia-uvm-tools", "nvidiactl",
+}
+
 // hostHooks are run with the host's files at start and stop
 // (lxc.container.conf(5)); others are run inside, or by other programs.
 var hostHooks = []string{"pre-start", "pre-mount", "mount", "autodev", "start-host", "stop", "post-stop"}
 
 func (d *dependant) hooks() {
-	for _, e := range d.file.Entries {
-		if hook, ok := strings.CutPrefix(e.Key, "lxc.hook."); !ok || !slices.Contains(hostHooks, hook) {
-			continue
-		}
-		for _, e := range d.file.All(e.Key) { // what was not taken back
+	for _, hook := range hostHooks {
+		for _, e := range d.file.All("lxc.hook." + hook) {
 			program, _, _ := strings.Cut(e.Value, " ")
 			d.path(program, deps.Need, e)
 		}
 	}
 }
 
+// shareable are the namespaces by LXC's names, which are those in /proc/PID/ns
+// (ns_info in src/lxc/namespace.c).
+var shareable = []string{"net", "ipc", "mnt", "pid", "uts", "user", "cgroup", "time"}
+
 // namespaces: the container that another one shares with must run. It is
 // wanted, not needed, as somebody else may be the one to start it.
 func (d *dependant) namespaces() {
-	const prefix = "lxc.namespace.share."
-	for _, e := range d.file.Entries {
-		if !strings.HasPrefix(e.Key, prefix) {
-			continue
-		}
-		e, _ := d.file.Get(e.Key)
+	for _, namespace := range shareable {
+		e, _ := d.file.Get("lxc.namespace.share." + namespace)
 		name := "lxc." + e.Value
 		if _, err := guest.ParseName(name); err == nil && strings.Trim(e.Value, "0123456789") != "" && name != d.c.Name.String() {
 			d.add(deps.Dependency{Relation: deps.Want, Sort: deps.Service, Name: name}, e)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -68,6 +69,11 @@ func TestDependsFollowFromLXCsFile(t *testing.T) {
 		{"", "lxc.mount.entry = /srv/www srv none bind,ro 0 0\nlxc.mount.entry = /srv/more more none rbind,optional,create=dir",
 			[]string{"need path /srv/www lxc.mount.entry" + at + "1:1", "use path /srv/more lxc.mount.entry" + at + "2:1"}},
 		{"", "lxc.mount.entry = /dev/sdb1 data ext4 defaults", []string{"need device /dev/sdb1 lxc.mount.entry" + at + "1:1"}},
+		{"", "lxc.mount.entry = /dev/mapper/vg-data data none bind 0 0\nlxc.mount.entry = /dev/vg/lv dev/lv none bind,optional,create=file\nlxc.mount.entry = /dev/sdb dev/sdb none rbind\nlxc.mount.entry = /dev/disk/by-id/x x none bind",
+			[]string{"need device /dev/mapper/vg-data lxc.mount.entry" + at + "1:1", "use device /dev/vg/lv lxc.mount.entry" + at + "2:1", "need device /dev/sdb lxc.mount.entry" + at + "3:1", "need device /dev/disk/by-id/x lxc.mount.entry" + at + "4:1"}},
+		{"", "lxc.mount.entry = /dev/net/tun dev/net/tun none bind,create=file\nlxc.mount.entry = /dev dev none rbind\nlxc.mount.entry = /dev/dri dev/dri none bind,optional,create=dir\n" +
+			"lxc.mount.entry = /dev/video0 dev/video0 none bind\nlxc.mount.entry = /dev/shm/x x none bind\nlxc.mount.entry = /dev/./null null none bind\nlxc.mount.entry = /dev/loop0 dev/loop0 none bind", nil},
+		{"", "lxc.mount.entry = /dev/loop0 data ext4 ro", []string{"need device /dev/loop0 lxc.mount.entry" + at + "1:1"}},
 		{"", "lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file\nlxc.mount.entry = /sys/fs/fuse/connections x none bind,optional\n" +
 			"lxc.mount.entry = proc proc proc\nlxc.mount.entry = tmpfs tmp tmpfs\nlxc.mount.entry = /proc p none rbind\nlxc.mount.entry = host:/srv n nfs", nil},
 		{"", "lxc.mount.fstab = ROOT/fstab", []string{"need path /srv/a lxc.mount.fstab fstab:2:1"}},
@@ -76,6 +82,8 @@ func TestDependsFollowFromLXCsFile(t *testing.T) {
 		{"", "lxc.hook.version = 1\nlxc.hook.pre-start = /srv/hook a b\nlxc.hook.start = /inside\nlxc.hook.clone = /other\nlxc.hook.post-stop = true",
 			[]string{"need path /srv/hook lxc.hook.pre-start" + at + "2:1"}},
 		{"", "lxc.hook.mount = /srv/hook\nlxc.hook.mount =", nil},
+		{"", "lxc.hook.stop = /srv/b\nlxc.hook.mount = /srv/a\nlxc.hook.mount = /srv/c", []string{"need path /srv/a lxc.hook.mount" + at + "2:1",
+			"need path /srv/c lxc.hook.mount" + at + "3:1", "need path /srv/b lxc.hook.stop" + at + "1:1"}},
 
 		{"", "lxc.namespace.share.net = db\nlxc.namespace.share.ipc = db\nlxc.namespace.share.pid = 42\nlxc.namespace.share.uts = /opt/c3\nlxc.namespace.share.mnt = web",
 			[]string{"want service lxc.db lxc.namespace.share.net" + at + "1:1"}},
@@ -134,6 +142,28 @@ func TestAFaultyFstabLeavesTheRest(t *testing.T) {
 	want := []string{"need path /srv/web lxc.rootfs.path var/lib/lxc/web/config:3:1", "need path /srv/a lxc.mount.entry var/lib/lxc/web/config:2:1"}
 	if diff := cmp.Diff(want, lines); diff != "" || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}
+
+// TestALongConfigurationTakesNoTimeWorthMentioning: it is read in each boot.
+func TestALongConfigurationTakesNoTimeWorthMentioning(t *testing.T) {
+	const most = 500 * time.Millisecond
+	for what, line := range map[string]string{
+		"hooks":      "lxc.hook.pre-start = /srv/hook%[1]d\n",
+		"networks":   "lxc.net.%[1]d.type = veth\nlxc.net.%[1]d.link = br%[1]d\n",
+		"namespaces": "lxc.namespace.share.net = c%[1]d\n",
+		"mounts":     "lxc.mount.entry = /srv/%[1]d srv none bind\n",
+	} {
+		var text strings.Builder
+		for i := range 2000 {
+			fmt.Fprintf(&text, line, i)
+		}
+		l := files(t, map[string]string{"var/lib/lxc/web/config": text.String()})
+		began := time.Now()
+		lines, _, err := dependencies(t, l, "")
+		if took := time.Since(began); took > most || err != nil || len(lines) == 0 {
+			t.Errorf("%s: %d dependencies, %v, %v", what, len(lines), took, err)
+		}
 	}
 }
 

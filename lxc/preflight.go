@@ -151,7 +151,7 @@ func (i *inspection) nets() {
 		case err != nil:
 			i.fail(n.Pos, "", "cannot ask for the bridge %s: %v", n.Link, err)
 		case !exists:
-			i.fail(n.Pos, "rc-service net."+n.Link+" start, or: ip link add "+n.Link+" type bridge", "there is no bridge %s", n.Link)
+			i.fail(n.Pos, "guestrc start net."+n.Link+", once /etc/conf.d/net."+n.Link+" describes it; or: ip link add "+n.Link+" type bridge && ip link set "+n.Link+" up", "there is no bridge %s", n.Link)
 		case !is:
 			i.fail(n.Pos, "", "%s is not a bridge", n.Link)
 		}

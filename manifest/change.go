@@ -26,7 +26,7 @@ func (t *Tree) write(path string, content []byte, mode fs.FileMode, replace bool
 		}
 		f := os.NewFile(uintptr(fd), aside)
 		_, err = f.Write(content)
-		return errors.Join(cmp.Or(err, f.Chmod(mode), f.Sync()), f.Close())
+		return both(cmp.Or(err, f.Chmod(mode), f.Sync()), f.Close())
 	})
 }
 
@@ -45,7 +45,7 @@ func (t *Tree) put(path string, replace bool, create func(dir int, aside string)
 	if err := t.mkdirs(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return t.at(path, func(dir int, name string) error {
+	return t.at("write", path, func(dir int, name string) error {
 		aside := asideName(name)
 		if err := t.unlink(dir, aside); err != nil { // a killed process left it
 			return err
@@ -58,10 +58,19 @@ func (t *Tree) put(path string, replace bool, create func(dir int, aside string)
 			err = t.rename(dir, aside, name, replace)
 		}
 		if err != nil {
-			return errors.Join(err, t.unlink(dir, aside))
+			return both(err, t.unlink(dir, aside))
 		}
 		return unix.Fsync(dir)
 	})
+}
+
+// both joins errors only where there are two: what is joined is printed as a
+// list.
+func both(err, other error) error {
+	if err == nil || other == nil {
+		return cmp.Or(err, other)
+	}
+	return errors.Join(err, other)
 }
 
 func (t *Tree) rename(dir int, from, to string, replace bool) error {
@@ -83,7 +92,7 @@ func (t *Tree) rename(dir int, from, to string, replace bool) error {
 // Remove removes what is at path, unless it is a directory. That there is
 // nothing is no error.
 func (t *Tree) Remove(path string) error {
-	err := t.at(path, func(dir int, name string) error {
+	err := t.at("remove", path, func(dir int, name string) error {
 		if err := t.unlink(dir, name); err != nil {
 			return err
 		}
@@ -108,16 +117,19 @@ func (t *Tree) unlink(dir int, name string) error {
 	return nil
 }
 
-// rmdir removes a directory if it is empty.
-func (t *Tree) rmdir(path string) error {
-	err := t.at(path, func(dir int, name string) error {
+// RemoveDir removes a directory if it is empty. That there is none, or something
+// else, is no error.
+func (t *Tree) RemoveDir(path string) error {
+	err := t.at("remove", path, func(dir int, name string) error {
 		if err := t.changing(); err != nil {
 			return err
 		}
 		return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
 	})
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
-		return nil
+	for _, no := range []error{fs.ErrNotExist, unix.ENOTEMPTY, unix.EEXIST, unix.ENOTDIR} {
+		if errors.Is(err, no) {
+			return nil
+		}
 	}
 	return err
 }
@@ -141,6 +153,9 @@ func (t *Tree) missing(path string) (lacks []string, err error) {
 		if !errors.Is(err, fs.ErrNotExist) || path == "/" {
 			return nil, err
 		}
+		if target, err := t.ReadLink(path); err == nil {
+			return nil, fmt.Errorf("%s leads nowhere: it is a symlink to %s", t.Path(path), target)
+		}
 		lacks = append(lacks, path)
 	}
 }
@@ -152,7 +167,7 @@ func (t *Tree) mkdirs(path string) error {
 		return err
 	}
 	for _, dir := range lacks {
-		err := t.at(dir, func(fd int, name string) error {
+		err := t.at("make", dir, func(fd int, name string) error {
 			if err := t.changing(); err != nil {
 				return err
 			}
@@ -166,25 +181,6 @@ func (t *Tree) mkdirs(path string) error {
 		}
 	}
 	return nil
-}
-
-// Lock makes a directory and takes its lock, which ends with unlock or with
-// this process. Somebody else's lock is an error, at once.
-func (t *Tree) Lock(dir string) (unlock func() error, err error) {
-	if err := t.mkdirs(dir); err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
-	}
-	f, err := t.dir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if err == unix.EWOULDBLOCK {
-			err = errors.New("another guestrc is changing what is installed")
-		}
-		return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", dir, err), f.Close())
-	}
-	return f.Close, nil
 }
 
 func (t *Tree) changing() error {

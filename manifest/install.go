@@ -15,7 +15,7 @@ func (m *Manifest) Install(files []File, said func(path string, s Step)) error {
 	var errs []error
 	for i, f := range files {
 		step, err := m.Plan(f)
-		if err == nil && step != Leave {
+		if err == nil && (step == Write || step == Replace || step == Keep && m.known(f.Path)) {
 			err = m.intend(f, step)
 		}
 		if err != nil {
@@ -39,11 +39,18 @@ func (m *Manifest) Install(files []File, said func(path string, s Step)) error {
 	return errors.Join(append(errs, m.save())...)
 }
 
+// known tells whether we installed what is at path; what is as it should be may
+// be a package's.
+func (m *Manifest) known(path string) bool {
+	_, known := m.record.Files[path]
+	return known
+}
+
 // intend notes what f will be, what it was, and which directories it needs.
 func (m *Manifest) intend(f File, step Step) error {
 	lacks, err := m.tree.missing(filepath.Dir(f.Path))
 	if err != nil {
-		return fmt.Errorf("cannot install %s: %w", f.Path, err)
+		return fmt.Errorf("cannot install %s: %w", m.tree.Path(f.Path), err)
 	}
 	for _, dir := range lacks {
 		if !slices.Contains(m.record.Dirs, dir) {
@@ -71,7 +78,7 @@ func (m *Manifest) install(f File, s Step) error {
 		err = m.tree.WriteFile(f.Path, []byte(f.Content), f.Mode)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot install %s: %w", f.Path, err)
+		return fmt.Errorf("cannot install %s: %w", m.tree.Path(f.Path), err)
 	}
 	if e, ok := m.record.Files[f.Path]; ok && s != Leave {
 		e.Pending, e.Before = false, nil

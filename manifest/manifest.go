@@ -39,7 +39,7 @@ type Step string
 const (
 	Write   Step = "write"   // there is nothing yet
 	Replace Step = "replace" // it is ours, of another version
-	Keep    Step = "keep"    // it is as it should be
+	Keep    Step = "keep"    // it is as it should be, whoever made it
 	Leave   Step = "leave"   // a sample that somebody has edited
 	Remove  Step = "remove"  // it is ours
 	Forget  Step = "forget"  // it is gone already
@@ -88,6 +88,9 @@ func Open(t *Tree) (*Manifest, error) {
 // Close gives the lock up; the tree stays open.
 func (m *Manifest) Close() error { return m.unlock() }
 
+// Empty tells whether nothing is left of what was installed.
+func (m *Manifest) Empty() bool { return len(m.record.Files) == 0 && len(m.record.Dirs) == 0 }
+
 // Paths lists what the manifest holds, sorted.
 func (m *Manifest) Paths() []string { return slices.Sorted(maps.Keys(m.record.Files)) }
 
@@ -95,7 +98,7 @@ func (m *Manifest) Paths() []string { return slices.Sorted(maps.Keys(m.record.Fi
 func (m *Manifest) Plan(f File) (Step, error) {
 	now, mode, err := m.tree.look(f.Path)
 	if err != nil {
-		return "", fmt.Errorf("cannot install %s: %w", f.Path, err)
+		return "", fmt.Errorf("cannot install %s: %w", m.tree.Path(f.Path), err)
 	}
 	e, known := m.record.Files[f.Path]
 	switch {
@@ -103,15 +106,15 @@ func (m *Manifest) Plan(f File) (Step, error) {
 		return Write, nil
 	case now == f.mark() && (f.Target != "" || mode == f.Mode):
 		return Keep, nil
-	case now == f.mark() || known && e.is(now):
+	case known && (now == f.mark() || e.is(now)):
 		return Replace, nil
 	case f.Sample:
 		return Leave, nil
 	case known:
-		return "", &Error{Msg: fmt.Sprintf("cannot install %s: it was changed since guestrc installed it", f.Path),
+		return "", &Error{Msg: fmt.Sprintf("cannot install %s: it was changed since guestrc installed it", m.tree.Path(f.Path)),
 			Hint: "move it away, and compare it with the new one afterwards"}
 	}
-	return "", &Error{Msg: fmt.Sprintf("cannot install %s: it is there, and is not guestrc's", f.Path),
+	return "", &Error{Msg: fmt.Sprintf("cannot install %s: it is there, and is not guestrc's", m.tree.Path(f.Path)),
 		Hint: "move it away if nothing else needs it"}
 }
 

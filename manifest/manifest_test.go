@@ -143,8 +143,8 @@ func TestInstallThenUninstallLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, before, listing(t, root))
-	if left, _ := os.ReadDir(filepath.Join(root, filepath.Dir(RecordPath))); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
+	if left, err := os.ReadDir(filepath.Join(root, filepath.Dir(RecordPath))); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
@@ -175,26 +175,97 @@ func TestInstallChangesNothingTheSecondTime(t *testing.T) {
 	}
 }
 
-// As make install or a package put it there.
-func TestIdenticalFilesAreTakenOver(t *testing.T) {
+// As make install or a package put it there: it is theirs to remove.
+func TestIdenticalFilesOfOthersStayTheirs(t *testing.T) {
 	root := place(t)
+	for _, f := range version(1)[:2] {
+		put(t, root, f.Path, f.Content)
+		if err := os.Chmod(root+f.Path, f.Mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 	before := listing(t, root)
-	if err := within(root, install(version(1))); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(root, RecordPath)); err != nil {
-		t.Fatal(err)
-	}
-	if err := within(root, install(version(1))); err != nil {
-		t.Fatal(err)
+	for range 2 { // the second time most of it is ours
+		if err := within(root, install(version(1))); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(ideal(t, version(1)), listing(t, root)); diff != "" {
+			t.Errorf("installed (-want +got):\n%s", diff)
+		}
 	}
 	if err := within(root, uninstall); err != nil {
 		t.Fatal(err)
 	}
-	got := listing(t, root)
-	for path := range got { // whose directories they are was on that record
-		if _, known := before[path]; !known && !strings.HasPrefix(got[path], "d") {
-			t.Errorf("%s is still there", path)
+	same(t, before, listing(t, root))
+}
+
+// The same content with another mode is somebody's choice.
+func TestModeOfOthersFilesIsNotChanged(t *testing.T) {
+	root := place(t)
+	script := version(1)[0]
+	put(t, root, script.Path, script.Content)
+	before := listing(t, root)
+	if err := within(root, install([]File{script})); err == nil || !strings.Contains(err.Error(), "it is there, and is not guestrc's") {
+		t.Errorf("%v", err)
+	}
+	same(t, before, listing(t, root))
+}
+
+// A link to nowhere can be a mount that is not there yet: nothing is made of it.
+func TestDirectoryThatLeadsNowhereIsAnError(t *testing.T) {
+	root := place(t)
+	if err := os.Symlink("/elsewhere", root+"/etc/init.d"); err != nil {
+		t.Fatal(err)
+	}
+	want := ideal(t, version(1)[1:])
+	err := within(root, install(version(1)))
+	if err == nil || !strings.Contains(err.Error(), "cannot install "+root+"/etc/init.d/guestrc: "+root+"/etc/init.d leads nowhere") {
+		t.Errorf("%v", err)
+	}
+	want["/etc/init.d"] = "Lrwxrwxrwx /elsewhere"
+	same(t, want, listing(t, root))
+	if err := within(root, uninstall); err != nil {
+		t.Errorf("uninstall: %v", err)
+	}
+}
+
+// What was recorded as a directory of ours may be somebody's symlink by now.
+func TestOneDirectoryDoesNotKeepOthers(t *testing.T) {
+	root := place(t)
+	if err := within(root, install(version(1))); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Rename(root+"/etc/init.d", root+"/etc/scripts"), os.Symlink("scripts", root+"/etc/init.d")); err != nil {
+		t.Fatal(err)
+	}
+	if err := within(root, uninstall); err != nil {
+		t.Errorf("uninstall: %v", err)
+	}
+	for path := range listing(t, root) {
+		if strings.HasPrefix(path, "/usr") || strings.HasSuffix(path, "/guestrc") {
+			t.Errorf("left behind: %s", path)
+		}
+	}
+	if _, err := os.Lstat(root + RecordPath); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a record yet: %v", err)
+	}
+}
+
+// A hint is lost among errors that are joined.
+func TestFailureIsOneError(t *testing.T) {
+	tree, err := OpenTree("/proc/self")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	for name, err := range map[string]error{"link": tree.Link("/fd/x", "y"), "file": tree.WriteFile("/fd/x", nil, 0o644)} {
+		if err == nil || strings.Contains(err.Error(), "use ") || !strings.Contains(err.Error(), "write /proc/self/fd/x: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+			if _, many := inner.(interface{ Unwrap() []error }); many {
+				t.Errorf("%s: %v is joined", name, err)
+			}
 		}
 	}
 }
@@ -228,12 +299,12 @@ func TestFilesOfOthersAreNeitherReplacedNorRemoved(t *testing.T) {
 			want := ideal(t, version(2))
 			want["/etc/init.d/README"], want[script] = listing(t, root)["/etc/init.d/README"], spoilt
 			err := within(root, install(version(2)))
-			if err == nil || !strings.Contains(err.Error(), "cannot install "+script+": "+c.refuses) {
+			if err == nil || !strings.Contains(err.Error(), "cannot install "+root+script+": "+c.refuses) {
 				t.Errorf("%v; want a refusal: %s", err, c.refuses)
 			}
 			same(t, want, listing(t, root)) // all others were installed
 			err = within(root, uninstall)
-			if c.ours && (err == nil || !strings.Contains(err.Error(), "cannot remove "+script+": it was changed")) || !c.ours && err != nil {
+			if c.ours && (err == nil || !strings.Contains(err.Error(), "cannot remove "+root+script+": it was changed")) || !c.ours && err != nil {
 				t.Errorf("uninstall: %v", err)
 			}
 			if got := listing(t, root)[script]; got != spoilt {

@@ -90,17 +90,19 @@ func load(t *Tree) (record, error) {
 	}
 	r, err := parse(text)
 	if err != nil {
-		return record{}, &Error{Msg: "cannot read the record of what is installed, " + RecordPath + ": it is damaged", Err: err,
-			Hint: "move it away: files that are as guestrc makes them are recognised without it"}
+		return record{}, &Error{Msg: "cannot read the record of what is installed, " + t.Path(RecordPath) + ": it is damaged", Err: err,
+			Hint: "move it away, and the files that it names: install makes them anew"}
 	}
 	return r, nil
 }
 
-// save replaces the record; without files there is none.
+// save replaces the record; without files there is none, and no directory for it.
 func (m *Manifest) save() error {
 	var err error
-	if len(m.record.Files) == 0 && len(m.record.Dirs) == 0 {
-		err = m.tree.Remove(RecordPath)
+	if m.Empty() {
+		if err = m.tree.Remove(RecordPath); err == nil {
+			err = m.tree.RemoveDir(filepath.Dir(RecordPath))
+		}
 	} else {
 		var text []byte
 		if text, err = json.MarshalIndent(m.record, "", "\t"); err == nil {

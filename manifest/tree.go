@@ -34,6 +34,9 @@ func OpenTree(root string) (*Tree, error) {
 	return &Tree{root: f}, nil
 }
 
+// Path is where a path of the tree is, for messages.
+func (t *Tree) Path(path string) string { return filepath.Join(t.root.Name(), path) }
+
 // Close lets go of the tree.
 func (t *Tree) Close() error { return t.root.Close() }
 
@@ -47,17 +50,18 @@ func (t *Tree) dir(path string) (*os.File, error) {
 	for range 100 { // EAGAIN: directories were renamed meanwhile
 		fd, err := unix.Openat2(int(t.root.Fd()), path, &how)
 		if err == nil {
-			return os.NewFile(uintptr(fd), path), nil
+			return os.NewFile(uintptr(fd), t.Path(path)), nil
 		}
 		if err != unix.EAGAIN && err != unix.EINTR {
-			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+			return nil, &os.PathError{Op: "open", Path: t.Path(path), Err: err}
 		}
 	}
-	return nil, &os.PathError{Op: "open", Path: path, Err: unix.EAGAIN}
+	return nil, &os.PathError{Op: "open", Path: t.Path(path), Err: unix.EAGAIN}
 }
 
-// at calls do with the directory that holds path, and the name there.
-func (t *Tree) at(path string, do func(fd int, name string) error) error {
+// at calls do, which is to do what verb says, with the directory that holds path,
+// and the name there.
+func (t *Tree) at(verb, path string, do func(fd int, name string) error) error {
 	d, err := t.dir(filepath.Dir(path))
 	if err != nil {
 		return err
@@ -65,19 +69,19 @@ func (t *Tree) at(path string, do func(fd int, name string) error) error {
 	defer d.Close()
 	err = do(int(d.Fd()), filepath.Base(path))
 	if errno := unix.Errno(0); errors.As(err, &errno) {
-		return &os.PathError{Op: "use", Path: path, Err: err}
+		return &os.PathError{Op: verb, Path: t.Path(path), Err: err}
 	}
 	return err
 }
 
 // ReadFile reads a regular file.
 func (t *Tree) ReadFile(path string) (content []byte, mode fs.FileMode, err error) {
-	err = t.at(path, func(dir int, name string) error {
+	err = t.at("read", path, func(dir int, name string) error {
 		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
-		f := os.NewFile(uintptr(fd), path)
+		f := os.NewFile(uintptr(fd), t.Path(path))
 		defer f.Close()
 		info, err := f.Stat()
 		if err != nil {
@@ -96,7 +100,7 @@ func (t *Tree) ReadFile(path string) (content []byte, mode fs.FileMode, err erro
 // ReadLink tells where a symbolic link points. The error is fs.ErrNotExist when
 // there is nothing, and ErrNoLink when there is something else.
 func (t *Tree) ReadLink(path string) (target string, err error) {
-	err = t.at(path, func(dir int, name string) error {
+	err = t.at("read", path, func(dir int, name string) error {
 		buffer := make([]byte, unix.PathMax)
 		n, err := unix.Readlinkat(dir, name, buffer)
 		if err == unix.EINVAL {
@@ -115,7 +119,7 @@ var ErrNoLink = errors.New("it is no symbolic link")
 
 // Exists tells whether there is anything at path, if only a link to nowhere.
 func (t *Tree) Exists(path string) bool {
-	err := t.at(path, func(dir int, name string) error {
+	err := t.at("read", path, func(dir int, name string) error {
 		return unix.Fstatat(dir, name, new(unix.Stat_t), unix.AT_SYMLINK_NOFOLLOW)
 	})
 	return err == nil

@@ -14,7 +14,7 @@ func (m *Manifest) PlanRemoval(path string) (Step, error) {
 	now, _, err := m.tree.look(path)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("cannot remove %s: %w", path, err)
+		return "", fmt.Errorf("cannot remove %s: %w", m.tree.Path(path), err)
 	case now == mark{}:
 		return Forget, nil
 	case e.is(now):
@@ -22,7 +22,7 @@ func (m *Manifest) PlanRemoval(path string) (Step, error) {
 	case e.Sample:
 		return Leave, nil
 	}
-	return "", &Error{Msg: fmt.Sprintf("cannot remove %s: it was changed since guestrc installed it", path),
+	return "", &Error{Msg: fmt.Sprintf("cannot remove %s: it was changed since guestrc installed it", m.tree.Path(path)),
 		Hint: "look at it, and remove it yourself"}
 }
 
@@ -36,7 +36,7 @@ func (m *Manifest) Uninstall(paths []string, said func(path string, s Step)) err
 		step, err := m.PlanRemoval(path)
 		if err == nil && step == Remove {
 			if err = m.tree.Remove(path); err != nil {
-				err = fmt.Errorf("cannot remove %s: %w", path, err)
+				err = fmt.Errorf("cannot remove %s: %w", m.tree.Path(path), err)
 			}
 		}
 		if err != nil {
@@ -53,17 +53,19 @@ func (m *Manifest) Uninstall(paths []string, said func(path string, s Step)) err
 // removeDirs removes the directories that we made and that are empty.
 func (m *Manifest) removeDirs() error {
 	var stay []string
+	var errs []error
 	for _, dir := range slices.Backward(m.record.Dirs) {
-		if err := m.tree.rmdir(dir); err != nil {
-			return fmt.Errorf("cannot remove %s: %w", dir, err)
+		err := m.tree.RemoveDir(dir)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot remove %s: %w", m.tree.Path(dir), err))
 		}
-		if m.tree.Exists(dir) && m.needs(dir) {
+		if err != nil || m.tree.Exists(dir) && m.needs(dir) {
 			stay = append(stay, dir)
 		}
 	}
 	slices.Reverse(stay)
 	m.record.Dirs = stay
-	return nil
+	return errors.Join(errs...)
 }
 
 // needs tells whether one of the manifest's files lies below dir.

@@ -24,12 +24,12 @@ import (
 // told to use, in the order of its options.
 type hostEnd struct {
 	Link   string `json:"link,omitempty"`   // empty: whoever opened it chose the name
-	Bridge string `json:"bridge,omitempty"` // empty: none of ours
+	Bridge string `json:"bridge,omitempty"` // empty: wherever its maker plugged it in
 }
 
 // ends are those of the machine as configured, or as recalled.
 func (m *Machine) ends() []hostEnd {
-	ends := m.recalled
+	ends := slices.Clone(m.recalled)
 	for _, nic := range m.NICs {
 		if nic.Type == "bridge" || nic.Type == "tap" {
 			ends = append(ends, hostEnd{nic.Ifname, nic.Bridge})
@@ -38,12 +38,13 @@ func (m *Machine) ends() []hostEnd {
 	return ends
 }
 
-// Plugs are the taps that belong to bridges: those of the record that QEMU has
-// open, as the kernel says, so that one of the same name is never taken for
-// ours. None when QEMU has ended, or is in another network namespace.
+// Plugs are the taps that QEMU has open, as the kernel says, so that one of the
+// same name is never taken for ours. Each has the bridge that the record knows
+// for it, or none: an administrator's tap is wherever he put it. None when QEMU
+// has ended, is in another network namespace, or was not to use any tap.
 func (m *Machine) Plugs(_ context.Context, p *pidfile.Process) ([]guest.Plug, error) {
 	ends := m.ends()
-	if !slices.ContainsFunc(ends, func(e hostEnd) bool { return e.Bridge != "" }) {
+	if len(ends) == 0 {
 		return nil, nil
 	}
 	taps, err := openTaps(p.Pid())
@@ -60,30 +61,28 @@ func (m *Machine) Plugs(_ context.Context, p *pidfile.Process) ([]guest.Plug, er
 	return plugs, nil
 }
 
-// matched are the recorded ends that are open, with their names. Those that
-// qemu-bridge-helper named are told by their indices, which rise in the order
-// in which QEMU had them made, and only if there are as many as there should be.
+// matched are the open taps, each with its bridge where that is known. Those
+// that qemu-bridge-helper named are told by their indices, which rise in the
+// order in which QEMU had them made, and only if there are as many as there
+// should be.
 func matched(ends []hostEnd, taps map[string]int) []hostEnd {
 	var found, unnamed []hostEnd
 	others := maps.Clone(taps)
 	for _, e := range ends {
-		_, open := taps[e.Link]
-		delete(others, e.Link)
-		switch {
-		case e.Link == "":
+		if e.Link == "" {
 			unnamed = append(unnamed, e)
-		case open && e.Bridge != "":
+		} else if _, open := others[e.Link]; open {
 			found = append(found, e)
+			delete(others, e.Link)
 		}
-	}
-	if len(others) != len(unnamed) {
-		return found
 	}
 	names := slices.SortedFunc(maps.Keys(others), func(a, b string) int { return cmp.Compare(others[a], others[b]) })
-	for i, e := range unnamed {
-		if e.Bridge != "" {
-			found = append(found, hostEnd{names[i], e.Bridge})
+	for i, name := range names {
+		e := hostEnd{Link: name}
+		if len(names) == len(unnamed) {
+			e.Bridge = unnamed[i].Bridge
 		}
+		found = append(found, e)
 	}
 	return found
 }

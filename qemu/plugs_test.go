@@ -13,6 +13,17 @@ import (
 	"github.com/guestrc/guestrc/tests/romguest"
 )
 
+// TestEndsOfTheRecordStay: those of one list are not overwritten by the next.
+func TestEndsOfTheRecordStay(t *testing.T) {
+	m := Machine{recalled: make([]hostEnd, 1, 2), NICs: []NIC{{Type: "tap", Ifname: "tap0"}}}
+	first := m.ends()
+	m.NICs[0].Ifname = "tap1"
+	m.ends()
+	if diff := cmp.Diff([]hostEnd{{}, {Link: "tap0"}}, first); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRecordedEndsAreMatchedWithOpenTaps(t *testing.T) {
 	helped := []hostEnd{{"qdb-0", "br0"}, {"", "br1"}, {"tap7", ""}, {"", "br2"}}
 	for what, c := range map[string]struct {
@@ -21,12 +32,13 @@ func TestRecordedEndsAreMatchedWithOpenTaps(t *testing.T) {
 		want []hostEnd
 	}{
 		"ours":              {[]hostEnd{{"qdb-0", "br0"}, {"qdb-1", "br1"}}, map[string]int{"qdb-0": 5, "qdb-1": 4}, []hostEnd{{"qdb-0", "br0"}, {"qdb-1", "br1"}}},
-		"a stranger's":      {[]hostEnd{{"qdb-0", "br0"}}, map[string]int{"qdb-0": 5, "tap0": 4}, []hostEnd{{"qdb-0", "br0"}}},
+		"another":           {[]hostEnd{{"qdb-0", "br0"}}, map[string]int{"qdb-0": 5, "tap0": 4}, []hostEnd{{"qdb-0", "br0"}, {"tap0", ""}}},
 		"one that is gone":  {[]hostEnd{{"qdb-0", "br0"}}, map[string]int{}, nil},
-		"the helper's":      {helped, map[string]int{"tap1": 8, "tap7": 2, "tap0": 9, "qdb-0": 7}, []hostEnd{{"qdb-0", "br0"}, {"tap1", "br1"}, {"tap0", "br2"}}},
-		"one too few":       {helped, map[string]int{"tap1": 8, "tap7": 2, "qdb-0": 7}, []hostEnd{{"qdb-0", "br0"}}},
-		"one too many":      {helped, map[string]int{"tap1": 8, "tap7": 2, "tap0": 9, "tap3": 10, "qdb-0": 7}, []hostEnd{{"qdb-0", "br0"}}},
-		"a script's choice": {[]hostEnd{{"", ""}, {"", "br0"}}, map[string]int{"tap1": 8, "tap2": 9}, []hostEnd{{"tap2", "br0"}}},
+		"one's own":         {[]hostEnd{{"tap7", ""}, {"tap8", ""}}, map[string]int{"tap7": 5}, []hostEnd{{"tap7", ""}}},
+		"the helper's":      {helped, map[string]int{"tap1": 8, "tap7": 2, "tap0": 9, "qdb-0": 7}, []hostEnd{{"qdb-0", "br0"}, {"tap7", ""}, {"tap1", "br1"}, {"tap0", "br2"}}},
+		"one too few":       {helped, map[string]int{"tap1": 8, "tap7": 2, "qdb-0": 7}, []hostEnd{{"qdb-0", "br0"}, {"tap7", ""}, {"tap1", ""}}},
+		"one too many":      {helped, map[string]int{"tap1": 8, "tap7": 2, "tap0": 9, "tap3": 10, "qdb-0": 7}, []hostEnd{{"qdb-0", "br0"}, {"tap7", ""}, {"tap1", ""}, {"tap0", ""}, {"tap3", ""}}},
+		"a script's choice": {[]hostEnd{{"", ""}, {"", "br0"}}, map[string]int{"tap1": 8, "tap2": 9}, []hostEnd{{"tap1", ""}, {"tap2", "br0"}}},
 	} {
 		if diff := cmp.Diff(c.want, matched(c.ends, c.taps)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
@@ -34,7 +46,7 @@ func TestRecordedEndsAreMatchedWithOpenTaps(t *testing.T) {
 	}
 }
 
-// TestPlugsAreTheTapsThatQEMUHasOpen: those of the record, and no others.
+// TestPlugsAreTheTapsThatQEMUHasOpen: with their bridges where the record knows.
 func TestPlugsAreTheTapsThatQEMUHasOpen(t *testing.T) {
 	if !lab.NetNS(t) {
 		return
@@ -51,8 +63,11 @@ func TestPlugsAreTheTapsThatQEMUHasOpen(t *testing.T) {
 			t.Errorf("%s: %v (-want +got)\n%s", what, err, diff)
 		}
 	}
-	lan := guest.Plug{Guest: "qemu.db", Link: "lan1", Index: link(t, "lan1").Index, Bridge: "lan"}
-	want("as started", guest.Plug{Guest: "qemu.db", Link: "qdb-0", Index: link(t, "qdb-0").Index, Bridge: "br0"}, lan)
+	plug := func(name, bridge string) guest.Plug {
+		return guest.Plug{Guest: "qemu.db", Link: name, Index: link(t, name).Index, Bridge: bridge}
+	}
+	lan, own := plug("lan1", "lan"), plug("tap9", "")
+	want("as started", plug("qdb-0", "br0"), own, lan)
 
 	tap, err := netlink.LinkByName("qdb-0")
 	if err == nil {
@@ -62,9 +77,9 @@ func TestPlugsAreTheTapsThatQEMUHasOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	addTap(t, "qdb-0")
-	want("a stranger's tap has the name", lan)
-	if plugs, err := recalled(t, "net0=tap\nnet0_ifname=tap9\n").Plugs(within(t, patience), r.p); plugs != nil || err != nil {
-		t.Errorf("without a bridge: %v, %v", plugs, err)
+	want("a stranger's tap has the name", own, lan, plug("other0", ""))
+	if plugs, err := recalled(t, "net0=user\n").Plugs(within(t, patience), r.p); plugs != nil || err != nil {
+		t.Errorf("without a tap: %v, %v", plugs, err)
 	}
 	r.Kill()
 	want("after the end")

@@ -61,7 +61,7 @@ func openTap(ifname, bridge string) (_ *os.File, err error) {
 }
 
 func bridgeHint(bridge string) string {
-	return "start the service that makes the bridge, or: ip link add " + bridge + " type bridge && ip link set " + bridge + " up"
+	return "guestrc start net." + bridge + ", once /etc/conf.d/net." + bridge + " describes it; or: ip link add " + bridge + " type bridge && ip link set " + bridge + " up"
 }
 
 func tapError(ifname string, err error) error {

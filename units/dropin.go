@@ -67,11 +67,8 @@ func (s Service) directives() *directives {
 	d.requires = d.written(s.Requires, d.other)
 	d.wants = without(d.written(slices.Concat(s.Wants, devices, interfaces), d.other), d.requires)
 	d.after = d.written(s.After, d.other)
-	d.after = sorted(slices.Concat(d.after, d.requires, d.wants))
-	d.before = d.written(s.Before, d.other)
-	template := order[s.Kind]
-	d.cut("after", &d.after, template.before)
-	d.cut("before", &d.before, slices.Concat(template.after, d.after))
+	d.after = without(sorted(slices.Concat(d.after, d.requires, d.wants)), s.notAfter)
+	d.before = without(d.written(s.Before, d.other), s.notBefore)
 	return d
 }
 
@@ -101,17 +98,6 @@ func (d *directives) other(unit string) (string, error) {
 	return unit, nil
 }
 
-// cut takes out of the list what is on the other side already: systemd breaks
-// a cycle by dropping a job, which may be anybody's.
-func (d *directives) cut(word string, list *[]string, other []string) {
-	for _, unit := range *list {
-		if slices.Contains(other, unit) {
-			d.left = append(d.left, fmt.Errorf("cannot order %s %s %s: the other order is given already", d.unit, word, unit))
-		}
-	}
-	*list = without(*list, other)
-}
-
 func without(list, other []string) []string {
 	return slices.DeleteFunc(list, func(v string) bool { return slices.Contains(other, v) })
 }
@@ -120,17 +106,3 @@ func sorted(list []string) []string {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
-
-// order is what the templates say of it, and what follows from that.
-var order = map[string]struct{ after, before []string }{
-	"lxc":  {after: append([]string{"lxcfs.service", "lxc-net.service"}, early...)},
-	"qemu": {after: append([]string{"nss-user-lookup.target"}, early...)},
-	"net": {
-		after:  []string{"local-fs.target", "network-pre.target", "systemd-modules-load.service", "systemd-sysctl.service"},
-		before: []string{"network.target", "network-online.target", "remote-fs.target", "nss-lookup.target"},
-	},
-}
-
-// early goes before every guest.
-var early = []string{"local-fs.target", "remote-fs.target", "network.target", "network-pre.target",
-	"sysinit.target", "basic.target", "systemd-modules-load.service", "systemd-sysctl.service"}

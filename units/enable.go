@@ -44,52 +44,65 @@ func (h Host) Enable(ctx context.Context, kind, instance string) (done bool, err
 	if !slices.ContainsFunc(unitDirs, func(dir string) bool { return h.Tree.Exists(path.Join(dir, template)) }) {
 		return false, &manifest.Error{Msg: "there is no unit " + template, Hint: "guestrc install --init systemd"}
 	}
-	return h.change(ctx, "enable", kind, instance, false)
+	return h.change(ctx, "enable", kind, instance, unitDirs[0])
 }
 
-// Disable takes that back; a unit that runs goes on.
+// Disable takes that back, and what was enabled until the next boot only; a unit
+// that runs goes on.
 func (h Host) Disable(ctx context.Context, kind, instance string) (done bool, err error) {
-	return h.change(ctx, "disable", kind, instance, true)
+	for i, options := range [][]string{nil, {"--runtime"}} { // each is for one directory
+		did, err := h.change(ctx, "disable", kind, instance, unitDirs[i], options...)
+		if done = done || did; err != nil {
+			return done, err
+		}
+	}
+	return done, nil
 }
 
-func (h Host) change(ctx context.Context, verb, kind, instance string, enabled bool) (done bool, err error) {
-	names, err := h.Enabled()
-	if err != nil || slices.Contains(names, kind+"."+instance) != enabled {
+// change enables a unit that a directory of symlinks does not have, or disables
+// one that it has.
+func (h Host) change(ctx context.Context, verb, kind, instance, dir string, options ...string) (done bool, err error) {
+	names, err := h.enabledBy(dir)
+	if err != nil || slices.Contains(names, kind+"."+instance) != (verb == "disable") {
 		return false, err
 	}
-	argv := []string{"systemctl", verb, Name(kind, instance)}
 	if h.Root != "/" {
-		argv = slices.Insert(argv, 1, "--root="+h.Root)
+		options = append([]string{"--root=" + h.Root}, options...)
 	}
-	return true, h.Run(ctx, argv...)
+	return true, h.Run(ctx, slices.Concat([]string{"systemctl"}, options, []string{verb, Name(kind, instance)})...)
 }
 
 // Enabled are the guests, as KIND.NAME and sorted, whose units some other unit
-// wants or requires by a symlink.
+// wants or requires by a symlink, if only until the next boot.
 func (h Host) Enabled() ([]string, error) {
-	var names []string
-	for _, dir := range unitDirs[:2] {
-		entries, err := h.Tree.List(dir)
+	forGood, err := h.enabledBy(unitDirs[0])
+	if err != nil {
+		return nil, err
+	}
+	forNow, err := h.enabledBy(unitDirs[1])
+	return sorted(append(forGood, forNow...)), err
+}
+
+func (h Host) enabledBy(dir string) (names []string, err error) {
+	entries, err := h.Tree.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list units: %w", err)
+	}
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry, ".wants") && !strings.HasSuffix(entry, ".requires") {
+			continue
+		}
+		units, err := h.Tree.List(path.Join(dir, entry))
 		if err != nil {
 			return nil, fmt.Errorf("cannot list units: %w", err)
 		}
-		for _, entry := range entries {
-			if !strings.HasSuffix(entry, ".wants") && !strings.HasSuffix(entry, ".requires") {
-				continue
-			}
-			units, err := h.Tree.List(path.Join(dir, entry))
-			if err != nil {
-				return nil, fmt.Errorf("cannot list units: %w", err)
-			}
-			for _, unit := range units {
-				if name, ok := guestOf(unit); ok {
-					names = append(names, name)
-				}
+		for _, unit := range units {
+			if name, ok := guestOf(unit); ok {
+				names = append(names, name)
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return names, nil
 }
 
 // guestOf is the reverse of Name.

@@ -66,6 +66,41 @@ func TestEnabledAreThoseThatSomethingWants(t *testing.T) {
 	}
 }
 
+// systemctl enable and disable mean /etc, and with --runtime /run.
+func TestEnabledUntilTheNextBoot(t *testing.T) {
+	h, fake := hostWith(t, "usr/lib/systemd/system/guestrc-qemu@.service", "run/systemd/system/multi-user.target.wants/guestrc-qemu@now.service",
+		"run/systemd/system/multi-user.target.wants/guestrc-qemu@both.service", "etc/systemd/system/multi-user.target.wants/guestrc-qemu@both.service")
+	if names, err := h.Enabled(); err != nil || !slices.Equal(names, []string{"qemu.both", "qemu.now"}) {
+		t.Errorf("%v, %v", names, err)
+	}
+	ctl := "systemctl --root=" + h.Root + " "
+	for instance, want := range map[string][]string{
+		"now":  {ctl + "--runtime disable guestrc-qemu@now.service"},
+		"both": {ctl + "disable guestrc-qemu@both.service", ctl + "--runtime disable guestrc-qemu@both.service"},
+	} {
+		fake.said = nil
+		if done, err := h.Disable(t.Context(), "qemu", instance); !done || err != nil || !slices.Equal(fake.said, want) {
+			t.Errorf("disable %s: %v, %v, ran %q", instance, done, err, fake.said)
+		}
+	}
+	fake.said = nil
+	if done, err := h.Enable(t.Context(), "qemu", "now"); !done || err != nil || !slices.Equal(fake.said, []string{ctl + "enable guestrc-qemu@now.service"}) {
+		t.Errorf("enable: %v, %v, ran %q", done, err, fake.said)
+	}
+}
+
+func TestInstallationRefusesPathsThatMeanSomethingElse(t *testing.T) {
+	for _, binary := range []string{"/opt/my tools/guestrc", "/opt/100%/guestrc", "/opt/a}b/guestrc", "/opt/it's/guestrc", "/opt/$HOME/guestrc", "/opt/a|b/guestrc",
+		"/opt/a:~root/guestrc", "/opt/a\nb/guestrc", "/opt/\"a/guestrc", "/opt/a\\b/guestrc", "opt/guestrc", ""} {
+		if files, err := Installation(binary); err == nil || files != nil || !strings.Contains(err.Error(), "cannot install: services cannot run ") {
+			t.Errorf("%q: %v, %v", binary, files, err)
+		}
+	}
+	if _, err := Installation("/opt/guestrc-1.0+git@x/bin/guestrc"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestInstallationRunsTheBinaryThatInstalls(t *testing.T) {
 	for binary, dir := range map[string]string{"/usr/bin/guestrc": "/usr/lib/systemd/", "/usr/local/bin/guestrc": "/usr/local/lib/systemd/"} {
 		files, err := Installation(binary)

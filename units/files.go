@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,49 +16,59 @@ import (
 // Files are the unit files of a host, as the manager finds them, and which of
 // them are enabled. The directories are read once.
 type Files struct {
-	there   map[string]bool // false: masked
+	root    string
+	paths   map[string]string // of the file that counts, below root
 	enabled map[string]bool
 	devices bool
+	places  sync.Map // of units by name: each file is read once
 }
 
 // Scan reads the directories below root. What generators make is left out: it
 // is being made anew as we look. What cannot be read counts as absent, and the
 // error tells of it.
 func Scan(root string) (*Files, error) {
-	f := &Files{there: map[string]bool{}, enabled: map[string]bool{}}
+	f := &Files{root: root, paths: map[string]string{}, enabled: map[string]bool{}}
 	var errs []error
-	list := func(dir string, each func(fs.DirEntry)) {
+	list := func(dir string, each func(path string, e fs.DirEntry)) {
 		entries, err := os.ReadDir(filepath.Join(root, dir))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("cannot list units: %w", err))
 		}
 		for _, e := range entries {
-			each(e)
+			each(filepath.Join(dir, e.Name()), e)
 		}
 	}
 	for i, dir := range unitDirs {
-		list(dir, func(e fs.DirEntry) {
+		list(dir, func(path string, e fs.DirEntry) {
 			name := e.Name()
 			if filepath.Ext(name) == ".wants" || filepath.Ext(name) == ".requires" {
 				if i < 2 { // the administrator's; a vendor's belong to the unit itself
-					list(filepath.Join(dir, name), func(e fs.DirEntry) { f.enabled[e.Name()] = true })
+					list(path, func(_ string, e fs.DirEntry) { f.enabled[e.Name()] = true })
 				}
-			} else if _, known := f.there[name]; !known && isUnit(name) {
-				f.there[name] = e.Type()&fs.ModeSymlink == 0 || !masks(filepath.Join(root, dir, name))
+			} else if _, known := f.paths[name]; !known && isUnit(name) {
+				f.paths[name] = path
 			}
 		})
 	}
 	if slices.ContainsFunc(sysvGenerators, func(path string) bool { return exists(filepath.Join(root, path)) }) {
-		list("etc/init.d", func(e fs.DirEntry) { f.script(e) })
+		list("etc/init.d", f.script)
 	}
 	f.devices = f.Exists("systemd-udevd.service") && writable(filepath.Join(root, "sys"))
 	return f, errors.Join(errs...)
 }
 
-// masks tells whether a link masks the unit of its name.
-func masks(link string) bool {
-	target, err := os.Readlink(link)
-	return err == nil && target == "/dev/null"
+// masks tells whether a unit's file masks it: it is empty, or a link to such a
+// file or to /dev/null (systemd.unit(5)).
+func (f *Files) masks(path string) bool {
+	path = filepath.Join(f.root, path)
+	if target, err := os.Readlink(path); err == nil && filepath.IsAbs(target) {
+		if target == os.DevNull {
+			return true
+		}
+		path = filepath.Join(f.root, target)
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
 }
 
 func exists(path string) bool {
@@ -69,10 +80,10 @@ func exists(path string) bool {
 // systemd still knows of such (systemd-sysv-generator(8), up to version 259).
 var sysvGenerators = []string{"usr/lib/systemd/system-generators/systemd-sysv-generator", "lib/systemd/system-generators/systemd-sysv-generator"}
 
-func (f *Files) script(e fs.DirEntry) {
+func (f *Files) script(path string, e fs.DirEntry) {
 	unit := strings.TrimSuffix(e.Name(), ".sh") + ".service"
-	if _, known := f.there[unit]; !known && e.Type().IsRegular() && isUnit(unit) {
-		f.there[unit] = true
+	if _, known := f.paths[unit]; !known && e.Type().IsRegular() && isUnit(unit) {
+		f.paths[unit] = path
 	}
 }
 
@@ -90,11 +101,17 @@ func (f *Files) Devices() bool { return f.devices }
 // Exists tells whether there is a unit of that name, or a template for it, that
 // is not masked.
 func (f *Files) Exists(unit string) bool {
-	if there, known := f.there[unit]; known {
-		return there
-	}
+	path, known := f.path(unit)
+	return known && !f.masks(path)
+}
+
+func (f *Files) path(unit string) (path string, known bool) {
+	path, known = f.paths[unit]
 	at, dot := strings.IndexByte(unit, '@'), strings.LastIndexByte(unit, '.')
-	return at > 0 && dot > at+1 && f.there[unit[:at+1]+unit[dot:]]
+	if !known && at > 0 && dot > at+1 {
+		path, known = f.paths[unit[:at+1]+unit[dot:]]
+	}
+	return path, known
 }
 
 // Enabled tells whether an administrator has enabled a unit.

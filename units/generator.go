@@ -26,6 +26,8 @@ type Service struct {
 
 	Start time.Duration // what its start may take; 0: as the template says
 	Stop  time.Duration // what its stop may take; 0: as the template says; math.MaxInt64: for ever
+
+	notAfter, notBefore []string // units by which Untangle says that it cannot be ordered
 }
 
 // Name is the unit of an instance: "guestrc-qemu@db.service". An instance needs
@@ -36,8 +38,8 @@ func Name(kind, instance string) string {
 }
 
 // Write writes the drop-in below dir, the first directory that systemd hands to
-// a generator (systemd.generator(7)). What a unit file cannot hold, or what
-// would make a cycle, is left out: the error says what, and the rest is written.
+// a generator (systemd.generator(7)). What a unit file cannot hold is left out:
+// the error says what, and the rest is written.
 func (s Service) Write(dir string) error {
 	text, left := s.dropin()
 	unit := Name(s.Kind, s.Instance)

@@ -77,7 +77,7 @@ var aliases = map[string]alias{
 // satisfied is what systemd has done before any unit of ours starts, or what it
 // has nothing of.
 var satisfied = strings.Fields(`bootmisc cgroups clock consolefont dev dev-settle devfs device-mapper dmesg fsck hostname
-	hwclock keymaps killprocs logger loopback lvm mdev mount-ro mtab procfs root save-termencoding seedrng swap swapfiles
+	hwclock keymaps killprocs logger loopback lvm mdev mount-ro mtab net.lo procfs root save-termencoding seedrng swap swapfiles
 	swclock sysfs termencoding udev udev-settle udev-trigger urandom`)
 
 // Counterpart finds what stands for a service of OpenRC's; ok is false if

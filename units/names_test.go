@@ -10,12 +10,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// host makes a root with empty files, links ("path -> target") and directories
-// ("path/"), and scans it.
+// host makes a root with unit files ("path", or "path\ntext"), links ("path ->
+// target") and directories ("path/"), and scans it.
 func host(t *testing.T, paths ...string) *Files {
 	t.Helper()
 	root := t.TempDir()
 	for _, p := range paths {
+		p, text, given := strings.Cut(p, "\n")
+		if !given {
+			text = "[Unit]\n"
+		}
 		p, target, link := strings.Cut(p, " -> ")
 		err := os.MkdirAll(filepath.Dir(filepath.Join(root, p+"x")), 0o755)
 		switch {
@@ -23,7 +27,7 @@ func host(t *testing.T, paths ...string) *Files {
 		case link:
 			err = os.Symlink(target, filepath.Join(root, p))
 		default:
-			err = os.WriteFile(filepath.Join(root, p), nil, 0o755)
+			err = os.WriteFile(filepath.Join(root, p), []byte(text), 0o755)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -53,6 +57,7 @@ func TestCounterpart(t *testing.T) {
 		"hostname":      {},
 		"cgroups":       {},
 		"logger":        {},
+		"net.lo":        {},
 		"firewall":      {Units: []string{"ufw.service"}, Order: []string{"nftables.service", "ufw.service"}},
 		"sshd":          {Units: []string{"ssh.service"}},
 		"mysql":         {Units: []string{"mysqld.service"}}, // mariadb is masked
@@ -87,6 +92,24 @@ func TestCounterpart(t *testing.T) {
 func TestInitScriptsAreUnitsOnlyWhereSystemdMakesThem(t *testing.T) {
 	if f := host(t, "etc/init.d/oldd"); f.Exists("oldd.service") {
 		t.Error("a host without systemd-sysv-generator has a unit for an init script")
+	}
+}
+
+func TestMaskedUnitsAreNotThere(t *testing.T) {
+	var paths, units []string
+	for _, masked := range []string{"null.service -> /dev/null", "empty.service\n", "link.service -> /opt/empty", "beside.service -> empty.service", "of@.service\n", "of@one.service -> /dev/null"} {
+		unit, _, _ := strings.Cut(strings.Fields(masked)[0], "\n")
+		units = append(units, unit)
+		paths = append(paths, "etc/systemd/system/"+masked, "usr/lib/systemd/system/"+unit)
+	}
+	f := host(t, append(paths, "opt/empty\n", "opt/full", "etc/systemd/system/full.service -> /opt/full")...)
+	for _, unit := range append(units, "of@two.service") {
+		if f.Exists(unit) {
+			t.Errorf("%s is not masked", unit)
+		}
+	}
+	if !f.Exists("full.service") {
+		t.Error("a link to a file masks")
 	}
 }
 
@@ -156,7 +179,7 @@ func TestScanTellsWhatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"usr/lib/systemd/system/a.service", "run"} {
-		if err := os.WriteFile(filepath.Join(root, path), nil, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, path), []byte("[Unit]\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

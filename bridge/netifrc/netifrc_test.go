@@ -270,8 +270,9 @@ func TestWhatIsToldAndLeftOut(t *testing.T) {
 		{"bridge_br0= config_br0=null\n. /x\n", "", "net:2:1: what this does"},
 		{"bridge_br0= config_br0=null\npreup() { :; }\n", "", "net:2:1: guestrc does not call preup for br0"},
 		{"", "ports=\nadresses=x\n", "net.br0:2:1: unknown variable"},
-		{"bridge_br0='a b' config_br0=null\nmtu_a=1400 mtu_b=1500\n", "", "not the same MTU"},
-		{"bridge_br0='a b' config_br0=null\nmtu_b=1500\n", "", "not the same MTU"},
+		{"bridge_br0='a b' config_br0=null\nmtu_a=1400 mtu_b=1500\n", "", "net:2:1: mtu_a: not used: the ports have not the same MTU"},
+		{"bridge_br0='a b' config_br0=null\nmtu_b=1500\n", "", "net:2:1: mtu_b: not used: the ports have not the same MTU"},
+		{"bridge_br0='a b c' config_br0=null\nmtu_a=1500 mtu_c=1500\n", "", "net:2:1: mtu_a: not used: the ports have not the same MTU"},
 		{"preup() { :; }\nbridge_br1=eth0\nconfig_eth1=dhcp\neval x\nmodules=x\n", "ports=\n", ""},
 		{"bridge_br0= config_br0=null\n", "config_eth0=null\ndns_servers_br0=x\n", ""},
 	} {
@@ -317,6 +318,15 @@ func TestFormsOfAddressesAndRoutes(t *testing.T) {
 		if diff := cmp.Diff(want, c.Spec.Routes, compare); err != nil || diff != "" {
 			t.Errorf("%q: %v %s", text, err, diff)
 		}
+	}
+}
+
+// TestTheUsualFormIsReadWithoutAWord: most hosts say nothing of the port.
+func TestTheUsualFormIsReadWithoutAWord(t *testing.T) {
+	c, err := read(t, "br0", "bridge_br0=\"eth0\"\nconfig_br0=\"192.0.2.10/24\"\nroutes_br0=\"default via 192.0.2.1\"\n", "")
+	want := bridge.Spec{Name: "br0", Ports: []string{"eth0"}, Addresses: []bridge.Address{must("192.0.2.10/24")}, Routes: []bridge.Route{{Via: netip.MustParseAddr("192.0.2.1")}}}
+	if diff := cmp.Diff(want, c.Spec, compare); diff != "" || err != nil || len(c.Warnings) > 0 {
+		t.Errorf("%v, %q, %s", err, told(c.Warnings), diff)
 	}
 }
 

@@ -63,23 +63,24 @@ func (r *reader) joiners() (found []confd.Value) {
 
 // portMTU takes over mtu_PORT, which is the same for all ports or is not taken.
 func (r *reader) portMTU() {
-	var first confd.Value
-	for i, port := range r.c.Spec.Ports {
-		v, ok := r.files.Filled("mtu_" + Variable(port))
-		switch {
-		case !ok && first.Text == "":
-			continue
-		case i == 0:
-			first = v
-		case v.Text != first.Text || !ok:
-			r.warn(first, fmt.Sprintf("set mtu in %s, for the bridge and its ports", r.ours), "not used: the ports have not the same MTU")
-			return
+	var said []confd.Value
+	for _, port := range r.c.Spec.Ports {
+		if v, ok := r.files.Filled("mtu_" + Variable(port)); ok {
+			said = append(said, v)
 		}
 	}
-	if first.Text == "" || r.c.Spec.PortMTU != 0 {
+	if len(said) == 0 {
 		return
 	}
-	mtu, err := parseMTU(statement{Value: first})
+	differs := func(v confd.Value) bool { return v.Text != said[0].Text }
+	if len(said) < len(r.c.Spec.Ports) || slices.ContainsFunc(said, differs) {
+		r.warn(said[0], fmt.Sprintf("set mtu in %s, for the bridge and its ports", r.ours), "not used: the ports have not the same MTU")
+		return
+	}
+	if r.c.Spec.PortMTU != 0 {
+		return
+	}
+	mtu, err := parseMTU(statement{Value: said[0]})
 	if err != nil {
 		r.errs = append(r.errs, err)
 	}

@@ -53,6 +53,10 @@ func unquoted(s string) string {
 // libvirt looks at its networks. One that forwards in the mode "bridge" uses a
 // bridge that is somebody else's.
 func (t tree) libvirt(ifname string) (*Owner, error) {
+	unit, _ := t.unit("virtnetworkd.service", "libvirtd.service")
+	if unit == "" && !t.program("virtnetworkd", "libvirtd") {
+		return nil, nil
+	}
 	const dir = "/etc/libvirt/qemu/networks"
 	names, err1 := t.names(dir)
 	var paths []string
@@ -75,7 +79,6 @@ func (t tree) libvirt(ifname string) (*Owner, error) {
 		if at < 0 {
 			return nil
 		}
-		unit, _ := t.unit("virtnetworkd.service", "libvirtd.service")
 		return &Owner{Tool: "libvirt", File: path, Line: 1 + strings.Count(text[:at], "\n"), Unit: unit}
 	})
 	return o, errors.Join(err1, err2)

@@ -15,6 +15,10 @@ const maxSources = 200
 // files of interfaces(5), which ifupdown, ifupdown2, ifupdown-ng and BusyBox
 // read. Only ifupdown's has a unit.
 func (t tree) ifupdown(ifname string) (*Owner, error) {
+	unit, _ := t.unit("networking.service")
+	if unit == "" && !t.program("ifup") {
+		return nil, nil
+	}
 	queue := []string{"/etc/network/interfaces"}
 	var errs []error
 	for i := 0; i < len(queue); i++ {
@@ -25,7 +29,6 @@ func (t tree) ifupdown(ifname string) (*Owner, error) {
 		errs = append(errs, err)
 		line, sources := stanzas(text, ifname)
 		if line > 0 {
-			unit, _ := t.unit("networking.service")
 			return &Owner{Tool: "ifupdown", File: queue[i], Line: line, Unit: unit}, errors.Join(errs...)
 		}
 		for _, s := range sources {

@@ -8,6 +8,10 @@ import (
 // networkManager looks for a connection of the type bridge
 // (nm-settings-keyfile(5)), whatever its file is called.
 func (t tree) networkManager(ifname string) (*Owner, error) {
+	unit, _ := t.unit("NetworkManager.service")
+	if unit == "" && !t.program("NetworkManager") {
+		return nil, nil
+	}
 	paths, err1 := t.layered([]string{"/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections", "/usr/lib/NetworkManager/system-connections"}, "")
 	o, err2 := t.firstOf(paths, func(path, text string) *Owner {
 		settings := ini(text)
@@ -15,14 +19,17 @@ func (t tree) networkManager(ifname string) (*Owner, error) {
 		if name.value != ifname || get(settings, "connection", "type").value != "bridge" {
 			return nil
 		}
-		unit, _ := t.unit("NetworkManager.service")
 		return &Owner{Tool: "NetworkManager", File: path, Line: name.line, Unit: unit}
 	})
 	return o, errors.Join(err1, err2)
 }
 
-// netplan looks for the interface below "bridges:", by indentation.
+// netplan looks for the interface below "bridges:", by indentation. It has no
+// daemon: at boot, its generator writes files for others.
 func (t tree) netplan(ifname string) (*Owner, error) {
+	if !t.program("netplan") && !t.exists("/usr/lib/systemd/system-generators/netplan") && !t.exists("/lib/systemd/system-generators/netplan") {
+		return nil, nil
+	}
 	paths, err1 := t.layered([]string{"/run/netplan", "/etc/netplan", "/usr/lib/netplan", "/lib/netplan"}, ".yaml")
 	o, err2 := t.firstOf(paths, func(path, text string) *Owner {
 		line := netplanBridge(text, ifname)

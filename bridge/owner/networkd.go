@@ -14,8 +14,7 @@ func networkdDirs() []string {
 
 // networkd owns what it makes (.netdev), and what it gives addresses or routes
 // (the first .network whose Name= matches). A .network without Name=, such as
-// one for all Ethernet cards, says nothing of a bridge. Files that are there
-// without the daemon are nobody's.
+// one for all Ethernet cards, says nothing of a bridge.
 func (t tree) networkd(ifname string) (*Owner, error) {
 	unit, _ := t.unit("systemd-networkd.service")
 	if unit == "" {

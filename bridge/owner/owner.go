@@ -25,7 +25,8 @@ func (o Owner) Place() string {
 }
 
 // Of finds the owners of an interface in the files below root, each tool once;
-// netplan goes before the tools that it writes files for.
+// netplan goes before the tools that it writes files for. Files of a tool that
+// is not installed are nobody's: they stay when it is removed.
 // Where a file cannot be read the error says so, and the owners found in others
 // are returned nevertheless.
 func Of(root, ifname string) (owners []Owner, err error) {

@@ -38,6 +38,8 @@ func host(t *testing.T, files map[string]string) string {
 const (
 	networkdUnit = "/usr/lib/systemd/system/systemd-networkd.service"
 	lxcNetUnit   = "/lib/systemd/system/lxc-net.service"
+	ifup         = "/sbin/ifup"
+	netplan      = "/usr/sbin/netplan"
 )
 
 func TestOwners(t *testing.T) {
@@ -56,15 +58,16 @@ func TestOwners(t *testing.T) {
 		"netifrc's unit": {map[string]string{"/etc/systemd/system/multi-user.target.wants/net@br0.service": "-> /usr/lib/systemd/system/net@.service"},
 			[]Owner{{"netifrc", "/etc/systemd/system/multi-user.target.wants/net@br0.service", 0, "net@br0.service"}}},
 
-		"ifupdown": {map[string]string{"/etc/network/interfaces": "# iface br0\nauto lo\n\niface  br0 inet static\n  bridge_ports eth0\n"},
+		"ifupdown": {map[string]string{ifup: "-> /bin/busybox", "/etc/network/interfaces": "# iface br0\nauto lo\n\niface  br0 inet static\n  bridge_ports eth0\n"},
 			[]Owner{{"ifupdown", "/etc/network/interfaces", 4, ""}}},
 		"ifupdown with systemd": {map[string]string{"/etc/network/interfaces": "auto lo \\\n br0\n", "/lib/systemd/system/networking.service": ""},
 			[]Owner{{"ifupdown", "/etc/network/interfaces", 1, "networking.service"}}},
-		"ifupdown, sources": {map[string]string{"/etc/network/interfaces": "source interfaces.d/*.conf\n", "/etc/network/interfaces.d/a": "auto br0\n",
+		"ifupdown, sources": {map[string]string{ifup: "", "/etc/network/interfaces": "source interfaces.d/*.conf\n", "/etc/network/interfaces.d/a": "auto br0\n",
 			"/etc/network/interfaces.d/b.conf": "source /etc/network/c\n", "/etc/network/c": "source-directory d\n", "/etc/network/d/x.bak": "auto br0\n", "/etc/network/d/x": "\nallow-hotplug br0\n"},
 			[]Owner{{"ifupdown", "/etc/network/d/x", 2, ""}}},
-		"ifupdown, a circle":     {map[string]string{"/etc/network/interfaces": "source interfaces\nsource /etc/network/../network/interfaces\n"}, nil},
-		"ifupdown, another name": {map[string]string{"/etc/network/interfaces": "auto br01\niface br inet manual\nbridge_ports br0\n"}, nil},
+		"ifupdown, a circle":     {map[string]string{ifup: "", "/etc/network/interfaces": "source interfaces\nsource /etc/network/../network/interfaces\n"}, nil},
+		"ifupdown, another name": {map[string]string{ifup: "", "/etc/network/interfaces": "auto br01\niface br inet manual\nbridge_ports br0\n"}, nil},
+		"ifupdown is not there":  {map[string]string{"/etc/network/interfaces": "auto br0\n"}, nil},
 
 		"networkd makes it": {map[string]string{networkdUnit: "", "/etc/systemd/network/br.netdev": "[Match]\nName=br0\n[NetDev]\n# x\nName = br0\nKind=bridge\n"},
 			[]Owner{{"systemd-networkd", "/etc/systemd/network/br.netdev", 5, "systemd-networkd.service"}}},
@@ -80,16 +83,22 @@ func TestOwners(t *testing.T) {
 		"NetworkManager": {map[string]string{"/etc/NetworkManager/system-connections/Bridge one.nmconnection": "[connection]\nid=x\ntype=bridge\ninterface-name=br0\n",
 			"/usr/lib/systemd/system/NetworkManager.service": ""},
 			[]Owner{{"NetworkManager", "/etc/NetworkManager/system-connections/Bridge one.nmconnection", 4, "NetworkManager.service"}}},
-		"NetworkManager, a card": {map[string]string{"/etc/NetworkManager/system-connections/x": "[connection]\ntype=ethernet\ninterface-name=br0\n"}, nil},
+		"NetworkManager under OpenRC": {map[string]string{"/etc/NetworkManager/system-connections/x": "[connection]\ntype=bridge\ninterface-name=br0\n", "/usr/bin/NetworkManager": ""},
+			[]Owner{{"NetworkManager", "/etc/NetworkManager/system-connections/x", 3, ""}}},
+		"NetworkManager is not there": {map[string]string{"/etc/NetworkManager/system-connections/x": "[connection]\ntype=bridge\ninterface-name=br0\n", "/usr/bin/nmcli": ""}, nil},
+		"NetworkManager, a card":      {map[string]string{"/usr/sbin/NetworkManager": "", "/etc/NetworkManager/system-connections/x": "[connection]\ntype=ethernet\ninterface-name=br0\n"}, nil},
 
-		"netplan": {map[string]string{"/etc/netplan/01.yaml": "network:\n  version: 2\n  ethernets:\n    br0: {}\n  # bridges:\n  bridges:\n    br1:\n      br0: no\n    \"br0\":\n      interfaces: [eth0]\n", networkdUnit: ""},
+		"netplan": {map[string]string{netplan: "", "/etc/netplan/01.yaml": "network:\n  version: 2\n  ethernets:\n    br0: {}\n  # bridges:\n  bridges:\n    br1:\n      br0: no\n    \"br0\":\n      interfaces: [eth0]\n", networkdUnit: ""},
 			[]Owner{{"netplan", "/etc/netplan/01.yaml", 9, "systemd-networkd.service"}}},
-		"netplan, in a line":    {map[string]string{"/etc/netplan/01.yaml": "network:\n  bridges: {br1: {}, br0: {}}\n"}, []Owner{{"netplan", "/etc/netplan/01.yaml", 2, ""}}},
-		"netplan, a port of it": {map[string]string{"/etc/netplan/01.yaml": "network:\n  bridges:\n    br1:\n      interfaces: [br0]\n  vlans:\n    br0:\n      id: 1\n"}, nil},
+		"netplan, in a line":    {map[string]string{"/lib/systemd/system-generators/netplan": "-> ../../netplan/generate", "/etc/netplan/01.yaml": "network:\n  bridges: {br1: {}, br0: {}}\n"}, []Owner{{"netplan", "/etc/netplan/01.yaml", 2, ""}}},
+		"netplan is not there":  {map[string]string{networkdUnit: "", "/etc/netplan/01.yaml": "network:\n  bridges: {br0: {}}\n"}, nil},
+		"netplan, a port of it": {map[string]string{netplan: "", "/etc/netplan/01.yaml": "network:\n  bridges:\n    br1:\n      interfaces: [br0]\n  vlans:\n    br0:\n      id: 1\n"}, nil},
 
 		"libvirt": {map[string]string{"/etc/libvirt/qemu/networks/a.xml": "<!-- <bridge name='x'/> -->\n<network>\n  <forward mode='nat'/>\n  <bridge stp='on'\n name=\"br0\" delay='0'/>\n</network>\n",
 			"/lib/systemd/system/libvirtd.service": ""}, []Owner{{"libvirt", "/etc/libvirt/qemu/networks/a.xml", 4, "libvirtd.service"}}},
-		"libvirt, somebody else's": {map[string]string{"/etc/libvirt/qemu/networks/a.xml": "<network><forward mode='bridge'/><bridge name='br0'/></network>"}, nil},
+		"libvirt under OpenRC":     {map[string]string{"/etc/libvirt/qemu/networks/a.xml": "<bridge name='br0'/>", "/usr/sbin/virtnetworkd": ""}, []Owner{{"libvirt", "/etc/libvirt/qemu/networks/a.xml", 1, ""}}},
+		"libvirt is not there":     {map[string]string{"/etc/libvirt/qemu/networks/a.xml": "<bridge name='br0'/>", "/usr/bin/virsh": ""}, nil},
+		"libvirt, somebody else's": {map[string]string{"/usr/sbin/libvirtd": "", "/etc/libvirt/qemu/networks/a.xml": "<network><forward mode='bridge'/><bridge name='br0'/></network>"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Of(host(t, c.files), "br0")
@@ -129,7 +138,7 @@ func TestLXCsOwnBridge(t *testing.T) {
 }
 
 func TestSeveralMayClaimIt(t *testing.T) {
-	root := host(t, map[string]string{"/etc/init.d/net.br0": "-> net.lo", "/etc/network/interfaces": "auto br0\n"})
+	root := host(t, map[string]string{ifup: "", "/etc/init.d/net.br0": "-> net.lo", "/etc/network/interfaces": "auto br0\n"})
 	got, err := Of(root, "br0")
 	if err != nil || len(got) != 2 || got[0].Place() != "/etc/init.d/net.br0" || got[1].Place() != "/etc/network/interfaces:1" {
 		t.Errorf("%v, %v", got, err)
@@ -138,6 +147,7 @@ func TestSeveralMayClaimIt(t *testing.T) {
 
 func TestOddFilesDoNotHoldItUp(t *testing.T) {
 	root := host(t, map[string]string{
+		ifup: "", netplan: "", "/sbin/libvirtd": "", "/sbin/NetworkManager": "",
 		"/etc/netplan/a.yaml/b": "", "/etc/NetworkManager/system-connections/x": "\x00\xff[\n=\n[connection", networkdUnit: "",
 		"/etc/systemd/network/a.netdev": "-> a.netdev", "/etc/libvirt/qemu/networks/a.xml": "<bridge <!-- ", "/etc/libvirt/qemu/networks/b.xml": "-> /dev/zero",
 		"/etc/network/interfaces": "source /dev/zero\nsource [\nsource interfaces.d\nauto br0\n",
@@ -164,7 +174,7 @@ func TestOddFilesDoNotHoldItUp(t *testing.T) {
 }
 
 func TestAFileTooLargeIsToldAndTheOthersAreRead(t *testing.T) {
-	root := host(t, map[string]string{"/etc/network/interfaces": strings.Repeat("#\n", maxFile), "/etc/init.d/net.br0": "-> net.lo"})
+	root := host(t, map[string]string{ifup: "", "/etc/network/interfaces": strings.Repeat("#\n", maxFile), "/etc/init.d/net.br0": "-> net.lo"})
 	got, err := Of(root, "br0")
 	if len(got) != 1 || err == nil || !strings.Contains(err.Error(), "/etc/network/interfaces has more than") {
 		t.Errorf("%v, %v", got, err)

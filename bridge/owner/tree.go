@@ -121,6 +121,19 @@ func (t tree) unit(names ...string) (name, path string) {
 	return "", ""
 }
 
+// program tells whether one of these is installed, by any of the ways in which
+// systems arrange their directories.
+func (t tree) program(names ...string) bool {
+	for _, name := range names {
+		for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"} {
+			if t.exists(filepath.Join(dir, name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // firstOf returns what the first of the files gives that claims the interface.
 // A file that cannot be read does not keep the others from being looked at.
 func (t tree) firstOf(paths []string, claims func(path, text string) *Owner) (*Owner, error) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/bridge/netifrc"
@@ -88,10 +89,25 @@ func (b *Bridge) Start(ctx context.Context) (changes []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	there, err := bridge.Exists(b.Name.Instance)
+	if err != nil {
+		return nil, err
+	}
+	started := b.Conf.Spec
+	if old, known, _ := recorded(dir); there && known && old.Move {
+		// What an earlier start took from the ports is to be given back, though
+		// the files no longer say so.
+		started.Move = true
+		for _, port := range old.Ports {
+			if !slices.Contains(b.Conf.Spec.Ports, port) {
+				started.Ports = append(slices.Clip(started.Ports), port)
+			}
+		}
+	}
 	if changes, err = bridge.Converge(ctx, b.Conf.Spec); err != nil {
 		return changes, fmt.Errorf("cannot start %s: %w", b.Name, err)
 	}
-	record, err := json.Marshal(b.Conf.Spec)
+	record, err := json.Marshal(started)
 	if err == nil {
 		err = pidfile.WriteFile(dir, recordName, append(record, '\n'), 0o644)
 	}

@@ -134,7 +134,7 @@ func TestBridgeOfAnotherToolIsNotTouched(t *testing.T) {
 	if !lab.NetNS(t) {
 		return
 	}
-	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n", "etc/network/interfaces": "auto br0\niface br0 inet manual\n"})
+	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "addresses=10.0.0.1/24\n", "etc/network/interfaces": "auto br0\niface br0 inet manual\n", "usr/sbin/ifup": ""})
 	b := described(t, l)
 	_, errStart := b.Start(t.Context())
 	_, _, errStop := Stop(t.Context(), l, br0, nil, true)

@@ -44,8 +44,8 @@ func Stop(ctx context.Context, l guest.Layout, n guest.Name, plugs []guest.Plug,
 		}
 		return force
 	}
-	err = remove(ctx, spec, mayCut)
-	var plugged *pluggedError
+	err = bridge.Delete(ctx, spec, mayCut)
+	var plugged *bridge.PluggedError
 	if errors.As(err, &plugged) {
 		var names []string
 		for _, link := range plugged.Links {
@@ -64,19 +64,32 @@ func Stop(ctx context.Context, l guest.Layout, n guest.Name, plugs []guest.Plug,
 // started is how the bridge was started; one that was not started by us is
 // understood from its files. With an error it is only what has that name.
 func started(l guest.Layout, n guest.Name, dir *os.File) (bridge.Spec, error) {
-	spec := bridge.Spec{Name: n.Instance}
-	record, err := os.ReadFile(filepath.Join(dir.Name(), recordName))
-	if err == nil && json.Unmarshal(record, &spec) == nil && spec.Name == n.Instance {
+	spec, known, err := recorded(dir)
+	if known && spec.Name == n.Instance {
 		return spec, nil
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return bridge.Spec{Name: n.Instance}, fmt.Errorf("cannot read how %s was started: %w", n, err)
+	if err == nil {
+		var b *Bridge
+		if b, err = Open(l, n); err == nil {
+			return b.Conf.Spec, nil
+		}
 	}
-	b, err := Open(l, n)
+	return bridge.Spec{Name: n.Instance}, err
+}
+
+// recorded is what the last start put on record.
+func recorded(dir *os.File) (spec bridge.Spec, known bool, err error) {
+	record, err := os.ReadFile(filepath.Join(dir.Name(), recordName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return spec, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(record, &spec)
+	}
 	if err != nil {
-		return bridge.Spec{Name: n.Instance}, err
+		return bridge.Spec{}, false, fmt.Errorf("cannot read how the bridge was started: %w", err)
 	}
-	return b.Conf.Spec, nil
+	return spec, true, nil
 }
 
 func forget(dir *os.File) error {
@@ -102,25 +115,4 @@ func called(link bridge.Link, plugs []guest.Plug) string {
 		return fmt.Sprintf("%s (%s)", who, link.Name)
 	}
 	return link.Name
-}
-
-type pluggedError struct{ Links []bridge.Link }
-
-func (e *pluggedError) Error() string { return "something is plugged in" }
-
-func remove(ctx context.Context, spec bridge.Spec, mayCut func(bridge.Link) bool) error {
-	ports, err := bridge.Ports(spec.Name)
-	if err != nil {
-		return err
-	}
-	var kept []bridge.Link
-	for _, link := range ports {
-		if !mayCut(link) {
-			kept = append(kept, link)
-		}
-	}
-	if len(kept) > 0 {
-		return &pluggedError{kept}
-	}
-	return bridge.Delete(ctx, spec)
 }

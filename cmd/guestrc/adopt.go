@@ -27,43 +27,40 @@ func adopt(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer s.tree.Close()
+	verb, act := e.verb.name, func(n guest.Name) error { return e.showAdoption(ctx, s, n) }
+	switch {
+	case write:
+		act = func(n guest.Name) error { return e.adoptOne(ctx, s, n) }
+	case undo:
+		verb, act = "give back", func(n guest.Name) error { return e.undo(ctx, s, n) }
+	}
+	stale := false // what OpenRC knows of services
 	err = e.each(ctx, args, func(n guest.Name) error {
-		if undo {
-			return e.cannotUnless(n, e.undo(ctx, s, n))
+		if err := act(n); err != nil {
+			return e.cannot(verb, n, err)
 		}
-		return e.cannotUnless(n, e.adoptOne(ctx, s, n, write))
+		stale = write || undo
+		return nil
 	})
-	if write || undo {
+	if stale {
 		err = errors.Join(err, s.openrc.Refresh(ctx))
 	}
 	return err
 }
 
-func (e *env) cannotUnless(n guest.Name, err error) error {
-	if err == nil {
-		return nil
-	}
-	return e.cannot(n, err)
-}
-
-// adoptOne shows what would differ, or adopts.
-func (e *env) adoptOne(ctx context.Context, s *systems, n guest.Name, write bool) error {
+func (e *env) adoptOne(ctx context.Context, s *systems, n guest.Name) error {
 	script := predecessors[n.Kind]
 	target, err := s.openrc.Adoptable(n.String(), script)
 	if err != nil {
 		return err
 	}
-	busy := e.mustStop(s, n)
-	if !write {
-		return e.compare(ctx, s, n, target, busy)
-	}
-	if busy != nil {
-		return busy
+	if err := e.mustStop(s, n, target); err != nil {
+		return err
 	}
 	if err := e.configured(ctx, n); err != nil {
 		return err
 	}
-	if err := s.openrc.Adopt(n.String(), script); err != nil {
+	if err := s.openrc.Adopt(ctx, n.String(), script); err != nil {
 		return err
 	}
 	e.out.info(fmt.Sprintf("%s: adopted; to take that back: guestrc adopt --undo %s", n, n))
@@ -72,9 +69,10 @@ func (e *env) adoptOne(ctx context.Context, s *systems, n guest.Name, write bool
 
 // mustStop is an error while what the old script started could not be found by
 // guestrc: of a QEMU that qemu-openrc started nothing is on record. LXC's
-// monitor answers whoever asks, and a bridge is a bridge.
-func (e *env) mustStop(s *systems, n guest.Name) error {
-	if n.Kind != "qemu" || !s.openrc.Started(n.String()) {
+// monitor answers whoever asks, a bridge is a bridge, and what an LSB script of
+// ours has started is guestrc's.
+func (e *env) mustStop(s *systems, n guest.Name, target string) error {
+	if n.Kind != "qemu" || initd.LSB(target) || !s.openrc.Started(n.String()) {
 		return nil
 	}
 	return &guest.Error{Status: guest.StatusRefused, Msg: fmt.Sprintf("cannot adopt %s: it runs under the old script, which alone knows its process", n),
@@ -83,20 +81,28 @@ func (e *env) mustStop(s *systems, n guest.Name) error {
 
 // undo points the symlink back. A QEMU of ours would be lost to the old script.
 func (e *env) undo(ctx context.Context, s *systems, n guest.Name) error {
-	if n.Kind == "qemu" && e.runs(ctx, s, n) {
-		return &guest.Error{Status: guest.StatusRefused, Msg: fmt.Sprintf("cannot give %s back: it runs, and the old script would not find its process", n),
-			Hint: fmt.Sprintf("stop it first: rc-service %s stop", n)}
-	}
-	target, err := s.openrc.Undo(n.String())
+	was, err := s.openrc.Adopted(n.String())
 	if err != nil {
 		return err
 	}
-	e.out.info(fmt.Sprintf("%s: %s is a symlink to %s again", n, path.Join(initd.Dir, n.String()), target))
+	if n.Kind == "qemu" && was != "" && !initd.LSB(was) && e.runs(ctx, s, n) {
+		return &guest.Error{Status: guest.StatusRefused, Msg: fmt.Sprintf("cannot give %s back: it runs, and the old script would not find its process", n),
+			Hint: fmt.Sprintf("stop it first: rc-service %s stop", n)}
+	}
+	target, err := s.openrc.Undo(ctx, n.String())
+	if err != nil {
+		return err
+	}
+	e.out.info(fmt.Sprintf("%s: %s is a symlink to %s again", n, e.script(n), target))
 	return nil
 }
 
-// compare prints what --write would change, and changes nothing.
-func (e *env) compare(ctx context.Context, s *systems, n guest.Name, target string, busy error) error {
+// showAdoption prints what --write would change, and changes nothing.
+func (e *env) showAdoption(ctx context.Context, s *systems, n guest.Name) error {
+	target, err := s.openrc.Adoptable(n.String(), predecessors[n.Kind])
+	if err != nil {
+		return err
+	}
 	file := path.Join(initd.Dir, n.String())
 	levels, err := s.openrc.Runlevels(n.String())
 	if err != nil {
@@ -108,7 +114,7 @@ func (e *env) compare(ctx context.Context, s *systems, n guest.Name, target stri
 	if len(levels) > 0 {
 		say(" runlevels, as before: %s", strings.Join(levels, ", "))
 	}
-	differences, err := e.differences(ctx, s, n)
+	differences, err := e.differences(ctx, s, n, target)
 	if err != nil {
 		return err
 	}
@@ -118,12 +124,12 @@ func (e *env) compare(ctx context.Context, s *systems, n guest.Name, target stri
 		}
 		say("+%s: %s", d.what, d.now)
 	}
-	if n.Kind != service.Kind && !s.openrc.Started(n.String()) {
+	if e.root == "/" && n.Kind != service.Kind && !s.openrc.Started(n.String()) {
 		if err := e.house.Check(ctx, n); err != nil {
 			e.out.warn(fmt.Errorf("a start would be refused now: %w", err))
 		}
 	}
-	if busy != nil {
+	if busy := e.mustStop(s, n, target); busy != nil {
 		e.out.warn(busy)
 	}
 	say("nothing is changed yet: guestrc adopt --write %s", n)

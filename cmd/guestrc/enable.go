@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,8 +25,8 @@ func disable(ctx context.Context, e *env, args []string) error {
 }
 
 // change is what a verb does to one guest under one init system; it returns
-// what there is to say.
-type change func(ctx context.Context, s *systems, n guest.Name) (said string, err error)
+// what there is to say, and whether anything is not as it was.
+type change func(ctx context.Context, s *systems, n guest.Name) (said string, changed bool, err error)
 
 // eachInCharge changes all guests named, under the init systems in charge.
 func (e *env) eachInCharge(ctx context.Context, args []string, openrc, systemd change) error {
@@ -42,6 +42,10 @@ func (e *env) eachInCharge(ctx context.Context, args []string, openrc, systemd c
 	if e.flags.Changed("runlevel") && !slices.Contains(which, openrcName) {
 		return usage("cannot use --runlevel: systemd has none", "--init openrc, if that is what you mean")
 	}
+	if level, _ := e.flags.GetString("runlevel"); e.flags.Changed("runlevel") && !s.openrc.HasRunlevel(level) {
+		return usage(fmt.Sprintf("cannot %s: there is no runlevel %q", e.verb.name, level), "ls "+e.house.Layout.At("etc", "runlevels"))
+	}
+	stale := false // what OpenRC knows of services
 	err = e.each(ctx, args, func(n guest.Name) error {
 		var errs []error
 		for _, name := range which {
@@ -49,31 +53,35 @@ func (e *env) eachInCharge(ctx context.Context, args []string, openrc, systemd c
 			if name == systemdName {
 				do = systemd
 			}
-			said, err := do(ctx, s, n)
+			said, changed, err := do(ctx, s, n)
+			stale = stale || changed && name == openrcName
 			if err != nil {
-				errs = append(errs, e.cannot(n, err))
+				errs = append(errs, e.cannot(e.verb.name, n, err))
 				continue
 			}
 			e.out.info(fmt.Sprintf("%s: %s", n, said))
 		}
 		return errors.Join(errs...)
 	})
-	if slices.Contains(which, openrcName) {
+	if stale {
 		err = errors.Join(err, s.openrc.Refresh(ctx))
 	}
 	return err
 }
 
 // cannot says what was to be done, with a hint where a name is taken.
-func (e *env) cannot(n guest.Name, err error) error {
+func (e *env) cannot(verb string, n guest.Name, err error) error {
 	var known interface{ ExitStatus() int }
 	if errors.As(err, &known) {
 		return err
 	}
-	failure := &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot %s %s", e.verb.name, n), Err: err}
+	failure := &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot %s %s", verb, n), Err: err}
+	if errors.As(err, new(*initd.RefusedError)) {
+		failure.Status = guest.StatusRefused
+	}
 	if taken := new(initd.TakenError); errors.As(err, &taken) {
 		failure.Status, failure.Hint = guest.StatusRefused, "move it away if nothing else needs it"
-		if initd.Leads(taken.Target, predecessors[n.Kind]) {
+		if initd.Leads(taken.Target, predecessors[n.Kind]) || initd.LSB(taken.Target) {
 			failure.Hint = "guestrc adopt " + n.String()
 		}
 	}
@@ -86,23 +94,59 @@ func (e *env) cannot(n guest.Name, err error) error {
 // configured is an error unless the files of n describe it well.
 func (e *env) configured(ctx context.Context, n guest.Name) error {
 	if n.Kind == service.Kind {
-		_, err := e.openBridge(n)
+		_, err := e.readBridge(n)
 		return err
+	}
+	if e.root != "/" {
+		return e.described(n)
 	}
 	_, err := e.house.Configure(ctx, n, &progress{e: e, name: n})
 	return err
 }
 
-func (e *env) enableOpenRC(ctx context.Context, s *systems, n guest.Name) (string, error) {
+// described is configured for a guest of another host, whose users, programs
+// and devices are not ours: only files are looked at.
+func (e *env) described(n guest.Name) error {
+	c, err := e.house.Load(n)
+	if err != nil {
+		return err
+	}
+	warnings, err := kindNamed(n.Kind).Vars().Check(c)
+	for _, w := range warnings {
+		e.out.warn(w)
+	}
+	if _, wrong := e.house.Service(n); wrong != nil {
+		err = errors.Join(err, wrong)
+	}
+	if known := interface{ ExitStatus() int }(nil); err != nil && !errors.As(err, &known) {
+		err = &guest.Error{Status: guest.StatusNotConfigured, Msg: "cannot use the configuration of " + n.String(), Err: err}
+	}
+	return err
+}
+
+// readBridge reads the files of a bridge, whoever is in charge of it, and passes
+// their warnings on.
+func (e *env) readBridge(n guest.Name) (*service.Bridge, error) {
+	b, err := service.Open(e.house.Layout, n)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range b.Conf.Warnings {
+		e.out.warn(w)
+	}
+	return b, nil
+}
+
+func (e *env) enableOpenRC(ctx context.Context, s *systems, n guest.Name) (string, bool, error) {
 	if err := e.configured(ctx, n); err != nil {
-		return "", err
+		return "", false, err
 	}
 	link, err := s.openrc.Look(n.String())
 	if err == nil && n.Kind == service.Kind && (link.Target == "" || link.Ours) {
 		err = service.Owned(e.house.Layout, n)
 	}
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	runlevel, _ := e.flags.GetString("runlevel")
 	if runlevel == "" {
@@ -111,37 +155,40 @@ func (e *env) enableOpenRC(ctx context.Context, s *systems, n guest.Name) (strin
 	c, err := s.openrc.Enable(ctx, n.String(), runlevel)
 	var said []string
 	if c.Link {
-		said = append(said, path.Join(initd.Dir, n.String())+" made")
+		said = append(said, e.script(n)+" made")
 	}
 	if len(c.Runlevels) > 0 {
 		said = append(said, "added to the runlevel "+runlevel)
 	}
 	if len(said) == 0 {
-		said = []string{"is in the runlevel " + runlevel + " already"}
+		return "is in the runlevel " + runlevel + " already", false, err
 	}
-	return strings.Join(said, ", "), err
+	return strings.Join(said, ", "), true, err
 }
 
-func (e *env) enableSystemd(ctx context.Context, s *systems, n guest.Name) (string, error) {
+// script is where the init script of n is.
+func (e *env) script(n guest.Name) string { return filepath.Join(e.house.Layout.InitDir(), n.String()) }
+
+func (e *env) enableSystemd(ctx context.Context, s *systems, n guest.Name) (string, bool, error) {
 	if err := e.configured(ctx, n); err != nil {
-		return "", err
+		return "", false, err
 	}
 	if n.Kind == service.Kind {
 		if err := service.Owned(e.house.Layout, n); err != nil {
-			return "", err
+			return "", false, err
 		}
 	}
 	done, err := s.systemd.Enable(ctx, n.Kind, n.Instance)
 	if !done {
-		return "is enabled already", err
+		return "is enabled already", false, err
 	}
-	return "enabled", err
+	return "enabled", true, err
 }
 
-func (e *env) disableOpenRC(ctx context.Context, s *systems, n guest.Name) (string, error) {
+func (e *env) disableOpenRC(ctx context.Context, s *systems, n guest.Name) (string, bool, error) {
 	was, err := s.openrc.Adopted(n.String())
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	running := e.runs(ctx, s, n)
 	c, err := s.openrc.Disable(ctx, n.String(), running || was != "")
@@ -152,16 +199,16 @@ func (e *env) disableOpenRC(ctx context.Context, s *systems, n guest.Name) (stri
 	link, _ := s.openrc.Look(n.String())
 	switch {
 	case c.Link:
-		said = append(said, path.Join(initd.Dir, n.String())+" removed")
+		said = append(said, e.script(n)+" removed")
 	case link.Ours && was != "":
-		said = append(said, fmt.Sprintf("%s stays, as it was adopted: guestrc adopt --undo %s", path.Join(initd.Dir, n.String()), n))
+		said = append(said, fmt.Sprintf("%s stays, as it was adopted: guestrc adopt --undo %s", e.script(n), n))
 	case link.Ours && running:
-		said = append(said, fmt.Sprintf("%s stays, as it runs: stop it, then disable it again", path.Join(initd.Dir, n.String())))
+		said = append(said, e.script(n)+" stays, as it runs: stop it, then disable it again")
 	}
 	if len(said) == 0 {
 		said = []string{"was not enabled"}
 	}
-	return strings.Join(said, ", "), err
+	return strings.Join(said, ", "), c.Link || len(c.Runlevels) > 0, err
 }
 
 // runs tells whether n is up, or may be. For a bridge that is OpenRC's word: it
@@ -170,27 +217,33 @@ func (e *env) runs(ctx context.Context, s *systems, n guest.Name) bool {
 	if n.Kind == service.Kind {
 		return s.openrc.Started(n.String())
 	}
-	return s.mayRun(e.statusOf(ctx, n))
+	return s.mayRun(n, e.statusOf(ctx, n))
 }
 
 // mayRun counts a guest in whose state is in doubt, if it was started since the
 // host is up and not stopped since. The description of one that was stopped may
 // be gone.
-func (s *systems) mayRun(st guest.Status) bool {
+func (s *systems) mayRun(n guest.Name, st guest.Status) bool {
 	switch st.Code {
 	case guest.StateRunning, guest.StateLocked:
 		return true
 	case guest.StateUnknown:
 		stopped := st.LastStop != nil && st.LastStop.At.After(st.StartedAt)
-		return !stopped && s.tree.Exists("/run/guestrc/"+st.Guest)
+		return !stopped && s.touched(n)
 	}
 	return false
 }
 
-func (e *env) disableSystemd(ctx context.Context, s *systems, n guest.Name) (string, error) {
+// touched tells whether guestrc has had to do with n since the host is up.
+func (s *systems) touched(n guest.Name) bool {
+	var inTree guest.Layout
+	return s.tree.Exists(inTree.RunDir(n))
+}
+
+func (e *env) disableSystemd(ctx context.Context, s *systems, n guest.Name) (string, bool, error) {
 	done, err := s.systemd.Disable(ctx, n.Kind, n.Instance)
 	if !done {
-		return "was not enabled", err
+		return "was not enabled", false, err
 	}
-	return "disabled", err
+	return "disabled", true, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,10 +9,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/guestrc/guestrc/bridge/service"
+	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/units"
 )
@@ -51,6 +54,7 @@ type generator struct {
 	mu       sync.Mutex
 	warnings int
 	links    map[string]func() (charge, string)
+	drafts   []*draft
 }
 
 func newGenerator(e *env, dir string) *generator {
@@ -80,16 +84,18 @@ func (g *generator) run(patience time.Duration) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		g.generate()
+		g.read()
 	}()
 	select {
 	case <-done:
 	case <-time.After(patience):
 		g.say("", fmt.Errorf("gave up after %v: not all services of guests are ordered", patience))
 	}
+	g.write()
 }
 
-func (g *generator) generate() {
+// read drafts the units of all services.
+func (g *generator) read() {
 	var err error
 	g.files, err = units.Scan(g.layout.At())
 	g.say("", err)
@@ -110,20 +116,56 @@ func (g *generator) all(names []guest.Name) {
 	guest.Each(len(names), runtime.GOMAXPROCS(0), func(i int) { g.one(names[i]) })
 }
 
-// one writes the drop-in of n. Whatever befalls it befalls no other.
+// write writes the drop-ins of what has been read by now, without loops.
+func (g *generator) write() {
+	g.mu.Lock()
+	drafts := slices.Clone(g.drafts)
+	g.mu.Unlock()
+	if len(drafts) == 0 {
+		return // perhaps not even the directories of units were read
+	}
+	slices.SortFunc(drafts, func(a, b *draft) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Instance, b.Instance))
+	})
+	g.untangle(drafts)
+	guest.Each(len(drafts), runtime.GOMAXPROCS(0), func(i int) {
+		unit := units.Name(drafts[i].Kind, drafts[i].Instance)
+		defer g.survive(unit)
+		g.say(unit, drafts[i].Write(g.dir))
+	})
+}
+
+func (g *generator) untangle(drafts []*draft) {
+	defer g.survive("")
+	services := make([]*units.Service, len(drafts))
+	drafted := make(map[*units.Service]*draft, len(drafts))
+	for i, s := range drafts {
+		services[i] = &s.Service
+		drafted[services[i]] = s
+	}
+	for _, c := range g.files.Untangle(services) {
+		d := drafted[c.Service].said[side{c.Unit, c.Before}]
+		g.say(units.Name(c.Service.Kind, c.Service.Instance), fmt.Errorf("%s: %s: %w", d.Pos, d.Why, c))
+	}
+}
+
+// survive makes a fault of ours a warning.
+func (g *generator) survive(unit string) {
+	if fault := recover(); fault != nil {
+		g.say(unit, fmt.Errorf("cannot order %s: internal error: %v", cmp.Or(unit, "services"), fault))
+	}
+}
+
+// one drafts the unit of n. Whatever befalls it befalls no other.
 func (g *generator) one(n guest.Name) {
 	unit := units.Name(n.Kind, n.Instance)
-	defer func() {
-		if p := recover(); p != nil {
-			g.say(unit, fmt.Errorf("cannot order %s: internal error: %v", unit, p))
-		}
-	}()
+	defer g.survive(unit)
 	if n.Kind == service.Kind {
 		if who, _ := g.whose(n.Instance); who != us {
 			return // its start will say so
 		}
 	}
-	s := units.Service{Kind: n.Kind, Instance: n.Instance}
+	s := &draft{Service: units.Service{Kind: n.Kind, Instance: n.Instance}, said: map[side]deps.Dependency{}}
 	own := filepath.Join(g.layout.ConfDir(), n.String())
 	if _, err := os.Stat(own); err == nil {
 		s.Source = own
@@ -139,9 +181,11 @@ func (g *generator) one(n guest.Name) {
 		g.say(unit, fmt.Errorf("cannot tell all that %s depends on: %w", n, err))
 	}
 	for _, d := range found.Dependencies {
-		g.say(unit, g.add(&s, d))
+		g.say(unit, g.add(s, d))
 	}
-	g.say(unit, s.Write(g.dir))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drafts = append(g.drafts, s)
 }
 
 // say passes warnings on, each by itself, until they are too many.

@@ -125,7 +125,7 @@ func BenchmarkGenerator(b *testing.B) {
 			}
 			root, dir := plant(b, files), b.TempDir()
 			for b.Loop() {
-				generatorOf(root, dir).generate()
+				generatorOf(root, dir).run(time.Minute)
 			}
 		})
 	}

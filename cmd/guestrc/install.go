@@ -60,10 +60,16 @@ func install(ctx context.Context, e *env, _ []string) error {
 	if dry, _ := e.flags.GetBool("dry-run"); dry {
 		return e.planInstall(s.tree, wanted, known)
 	}
-	err = e.changeInstalled(s, func(m *manifest.Manifest) error {
-		return errors.Join(m.Install(wanted, e.saidOfFile), m.Uninstall(outdated(m, known), e.saidOfFile))
-	})
-	err = errors.Join(err, e.reload(ctx, s, which), e.tellOwners())
+	m, err := e.openInstalled(s)
+	if err != nil {
+		return err
+	}
+	var done steps
+	err = errors.Join(m.Install(wanted, done.said(e)), m.Uninstall(outdated(m, known), done.said(e)), m.Close())
+	if done.changed {
+		err = errors.Join(err, e.reload(ctx, s, which))
+	}
+	err = errors.Join(err, e.tellOwners())
 	if !s.tree.Exists(binary) {
 		e.out.warn(&guest.Error{Msg: fmt.Sprintf("%s is not there, and is what services run", e.house.Layout.At(binary)),
 			Hint: "install -D -m 755 guestrc " + e.house.Layout.At(binary)})
@@ -114,8 +120,14 @@ func outdated(m *manifest.Manifest, known []string) []string {
 	return slices.DeleteFunc(m.Paths(), func(path string) bool { return slices.Contains(known, path) })
 }
 
-func (e *env) saidOfFile(path string, step manifest.Step) {
-	e.out.info(e.house.Layout.At(path) + " " + stepWords[step][0])
+// steps notes whether anything was changed.
+type steps struct{ changed bool }
+
+func (s *steps) said(e *env) func(path string, step manifest.Step) {
+	return func(path string, step manifest.Step) {
+		e.out.info(e.house.Layout.At(path) + " " + stepWords[step][0])
+		s.changed = s.changed || step == manifest.Write || step == manifest.Replace || step == manifest.Remove
+	}
 }
 
 func (e *env) planInstall(tree *manifest.Tree, files []manifest.File, known []string) error {
@@ -142,16 +154,13 @@ func (e *env) saidOfPlan(path string, step manifest.Step, err error) error {
 	return err
 }
 
-// changeInstalled changes the files under the manifest's lock.
-func (e *env) changeInstalled(s *systems, change func(*manifest.Manifest) error) error {
+// openInstalled takes the manifest's lock.
+func (e *env) openInstalled(s *systems) (*manifest.Manifest, error) {
 	m, err := manifest.Open(s.tree)
 	if denied(err) {
-		return &guest.Error{Status: guest.StatusRefused, Msg: "cannot " + e.verb.name, Err: err, Hint: "run as root"}
+		return nil, &guest.Error{Status: guest.StatusRefused, Msg: "cannot " + e.verb.name, Err: err, Hint: "run as root"}
 	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(change(m), m.Close())
+	return m, err
 }
 
 // reload tells the init systems that run of new files.
@@ -210,16 +219,24 @@ func uninstall(ctx context.Context, e *env, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if len(m.Paths()) == 0 {
+	if m.Empty() {
 		e.out.info("guestrc install has installed nothing here")
 		return nil
 	}
 	if dry, _ := e.flags.GetBool("dry-run"); dry {
 		return e.planInstall(s.tree, nil, nil)
 	}
-	err = e.changeInstalled(s, func(m *manifest.Manifest) error { return m.Uninstall(m.Paths(), e.saidOfFile) })
-	err = errors.Join(err, e.reload(ctx, s, []string{openrcName, systemdName}))
-	e.out.info("the program itself and what describes guests stay")
+	if m, err = e.openInstalled(s); err != nil {
+		return err
+	}
+	var done steps
+	err = errors.Join(m.Uninstall(m.Paths(), done.said(e)), m.Close())
+	if done.changed {
+		err = errors.Join(err, e.reload(ctx, s, []string{openrcName, systemdName}))
+	}
+	if err == nil {
+		e.out.info("the program itself and what describes guests stay")
+	}
 	return err
 }
 
@@ -245,13 +262,13 @@ func (e *env) unused(ctx context.Context, s *systems) error {
 	if err != nil {
 		return err
 	}
-	names, err := e.house.Names()
+	names, err := e.names()
 	if err != nil {
 		return err
 	}
 	var running []string
-	for _, st := range e.statuses(ctx, names) {
-		if s.mayRun(st) {
+	for i, st := range e.statuses(ctx, names) {
+		if e.isUp(s, names[i], st) {
 			running = append(running, st.Guest)
 		}
 	}
@@ -260,6 +277,14 @@ func (e *env) unused(ctx context.Context, s *systems) error {
 		stillThere(linked, "are services of OpenRC", "guestrc disable --init openrc"),
 		stillThere(adopted, "were another script's services, and are guestrc's", "guestrc adopt --undo"),
 		stillThere(enabled, "are enabled under systemd", "guestrc disable --init systemd"))
+}
+
+// isUp is mayRun for bridges too. One that is there may be somebody else's doing.
+func (e *env) isUp(s *systems, n guest.Name, st guest.Status) bool {
+	if n.Kind == service.Kind {
+		return st.Code == guest.StateRunning && s.touched(n) && service.Owned(e.house.Layout, n) == nil
+	}
+	return s.mayRun(n, st)
 }
 
 func stillThere(names []string, are, hint string) error {

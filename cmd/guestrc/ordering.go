@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,8 +16,20 @@ import (
 
 // This file is the generator's translation of dependencies into units.
 
+// draft is a unit that is being put together.
+type draft struct {
+	units.Service
+	said map[side]deps.Dependency // which dependency has named another unit, the first that did
+}
+
+// side is a place beside a unit.
+type side struct {
+	unit   string
+	before bool
+}
+
 // add takes one dependency into a unit.
-func (g *generator) add(s *units.Service, d deps.Dependency) error {
+func (g *generator) add(s *draft, d deps.Dependency) error {
 	switch d.Sort {
 	case deps.Path:
 		if d.Relation == deps.Need { // systemd 252 has no word for a mount that may fail
@@ -27,11 +40,14 @@ func (g *generator) add(s *units.Service, d deps.Dependency) error {
 			s.Devices = append(s.Devices, d.Name)
 		}
 	case deps.Interface:
-		if who := g.relateLink(s, d); g.files.Devices() && (who != nobody || s.Kind == service.Kind) {
+		who, err := g.relateLink(s, d)
+		if g.files.Devices() && (who != nobody || s.Kind == service.Kind) {
 			s.Interfaces = append(s.Interfaces, d.Name)
 		}
+		return err
 	case deps.Bridge:
-		g.relateLink(s, d)
+		_, err := g.relateLink(s, d)
+		return err
 	case deps.Service:
 		return g.addService(s, d)
 	}
@@ -45,37 +61,53 @@ func announced(path string) bool {
 	return err != nil || info.Mode().Type() == os.ModeDevice
 }
 
-func (g *generator) addService(s *units.Service, d deps.Dependency) error {
-	if n, err := guest.ParseName(d.Name); err == nil && isKind(n.Kind) {
-		relate(s, d.Relation, units.Counterpart{Units: []string{units.Name(n.Kind, n.Instance)}})
-		return nil
-	}
-	if name, ok := strings.CutPrefix(d.Name, service.Kind+"."); ok {
-		d.Name = name
-		g.relateLink(s, d)
-		return nil
-	}
+func (g *generator) addService(s *draft, d deps.Dependency) error {
 	if strings.ContainsAny(d.Name, "*?[") {
 		return fmt.Errorf("%s: %s: systemd cannot order by the pattern %q: it is ignored", d.Pos, d.Why, d.Name)
 	}
-	c, ok := g.files.Counterpart(d.Name)
-	if ok {
-		relate(s, d.Relation, c)
+	if n, err := guest.ParseName(d.Name); err == nil && isKind(n.Kind) {
+		return g.relate(s, d, units.Counterpart{Units: []string{units.Name(n.Kind, n.Instance)}})
+	}
+	if name, ok := strings.CutPrefix(d.Name, service.Kind+"."); ok && name != "lo" {
+		link := d
+		link.Name = name
+		if who, err := g.relateLink(s, link); who != nobody {
+			return err
+		}
+	}
+	if c, ok := g.files.Counterpart(d.Name); ok {
+		return g.relate(s, d, c)
+	}
+	if d.Relation != deps.Need { // OpenRC says nothing of it either
 		return nil
 	}
-	if d.Relation == deps.Need { // as under OpenRC it will fail, and systemd says why
-		s.Requires = append(s.Requires, units.Unknown(d.Name))
-		return fmt.Errorf("%s: %s: there is no unit for %q, without which it will not start", d.Pos, d.Why, d.Name)
-	}
-	return fmt.Errorf("%s: %s: there is no unit for %q: it is ignored", d.Pos, d.Why, d.Name)
+	s.Requires = append(s.Requires, units.Unknown(d.Name)) // as under OpenRC it will fail, and systemd says why
+	return fmt.Errorf("%s: %s: there is no unit for %q, without which it will not start", d.Pos, d.Why, d.Name)
 }
 
-// relate says OpenRC's words in systemd's.
-func relate(s *units.Service, r deps.Relation, c units.Counterpart) {
-	switch r {
+// relate says OpenRC's words in systemd's. A bridge goes before the network,
+// which most services come after: it waits for none that does not say otherwise.
+func (g *generator) relate(s *draft, d deps.Dependency, c units.Counterpart) error {
+	var err error
+	if s.Kind == service.Kind && d.Relation != deps.Before {
+		late := func(unit string) bool { return !g.files.BeforeNetwork(unit) }
+		all := slices.Concat(c.Units, c.Order)
+		if i := slices.IndexFunc(all, late); i >= 0 {
+			err = fmt.Errorf("%s: %s: bridges go before %s: it is ignored", d.Pos, d.Why, all[i])
+		}
+		c.Units = slices.DeleteFunc(slices.Clone(c.Units), late)
+		c.Order = slices.DeleteFunc(slices.Clone(c.Order), late)
+	}
+	for _, unit := range slices.Concat(c.Units, c.Order) {
+		at := side{unit, d.Relation == deps.Before}
+		if _, said := s.said[at]; !said {
+			s.said[at] = d
+		}
+	}
+	switch d.Relation {
 	case deps.Need, deps.Want:
 		for _, unit := range c.Units {
-			if r == deps.Need && !units.IsTarget(unit) {
+			if d.Relation == deps.Need && !units.IsTarget(unit) {
 				s.Requires = append(s.Requires, unit)
 			} else {
 				s.Wants = append(s.Wants, unit)
@@ -87,6 +119,7 @@ func relate(s *units.Service, r deps.Relation, c units.Counterpart) {
 	case deps.Before:
 		s.Before = append(s.Before, c.Ordering()...)
 	}
+	return err
 }
 
 // charge is who brings up an interface.
@@ -99,16 +132,20 @@ const (
 )
 
 // relateLink orders a unit by whoever brings an interface up. Another tool's
-// unit does much else besides: to require it would have guests stop with it.
-func (g *generator) relateLink(s *units.Service, d deps.Dependency) charge {
+// unit does much else besides: to require it would have guests stop with it, and
+// one that an administrator has not enabled is not ours to start.
+func (g *generator) relateLink(s *draft, d deps.Dependency) (charge, error) {
 	who, unit := g.whose(d.Name)
-	if who == other && d.Relation == deps.Need {
-		d.Relation = deps.Want
+	if unit == "" {
+		return who, nil
 	}
-	if unit != "" {
-		relate(s, d.Relation, units.Counterpart{Units: []string{unit}})
+	if who == other && (d.Relation == deps.Need || d.Relation == deps.Want) {
+		d.Relation = deps.After
+		if g.files.Enabled(unit) {
+			d.Relation = deps.Want
+		}
 	}
-	return who
+	return who, g.relate(s, d, units.Counterpart{Units: []string{unit}})
 }
 
 // whose tells who brings up an interface, and its unit if there is one. Many

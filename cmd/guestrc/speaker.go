@@ -70,11 +70,12 @@ func (s *speaker) fail(err error) {
 	}
 }
 
-// lines prints err: several joined errors one by one, each with its hints.
+// lines prints err: several joined errors one by one, each with its hints, and
+// then the hints of what they are wrapped in.
 func (s *speaker) lines(mark string, err error) {
-	head, parts := split(err)
+	head, parts, outer := split(err)
 	if len(parts) == 0 {
-		s.paragraph(mark, err.Error(), hints(err))
+		s.paragraph(mark, err.Error(), outer)
 		return
 	}
 	if head != "" {
@@ -84,47 +85,54 @@ func (s *speaker) lines(mark string, err error) {
 	for _, part := range parts {
 		s.lines(mark, part)
 	}
+	s.hints(outer)
 }
 
 func (s *speaker) paragraph(mark, text string, hints []string) {
 	fmt.Fprintln(s.err, mark+clean(text))
+	s.hints(hints)
+}
+
+func (s *speaker) hints(hints []string) {
 	for _, hint := range hints {
 		fmt.Fprintln(s.err, "     hint: "+clean(hint))
 	}
 }
 
-// split finds joined errors inside err and the words that stand before them.
-func split(err error) (head string, parts []error) {
+// split finds joined errors inside err, the words that stand before them, and
+// the hints of what is around them, outermost first. One that is joined with
+// nothing is no list; without a list the hints are all there are.
+func split(err error) (head string, parts []error, hints []string) {
 	text := err.Error()
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		if many, ok := inner.(interface{ Unwrap() []error }); ok && errors.Join(many.Unwrap()...).Error() == inner.Error() {
-			return strings.TrimSuffix(strings.TrimSuffix(text, inner.Error()), " "), many.Unwrap()
+	for inner := err; inner != nil; {
+		if h, ok := inner.(interface{ HintText() string }); ok && h.HintText() != "" {
+			hints = append(hints, h.HintText())
+		}
+		many, ok := inner.(interface{ Unwrap() []error })
+		switch {
+		case !ok:
+			inner = errors.Unwrap(inner)
+		case len(many.Unwrap()) == 1:
+			inner = many.Unwrap()[0]
+		case errors.Join(many.Unwrap()...).Error() == inner.Error():
+			return strings.TrimSuffix(strings.TrimSuffix(text, inner.Error()), " "), many.Unwrap(), hints
+		default: // several in one sentence
+			for _, err := range many.Unwrap() {
+				hints = append(hints, allHints(err)...)
+			}
+			return "", nil, hints
 		}
 	}
-	return "", nil
+	return "", nil, hints
 }
 
-// hints collects the hints of err and of what it wraps, outermost first.
-func hints(err error) []string {
-	var found []string
-	var walk func(error)
-	walk = func(err error) {
-		if h, ok := err.(interface{ HintText() string }); ok && h.HintText() != "" {
-			found = append(found, h.HintText())
-		}
-		switch u := err.(type) {
-		case interface{ Unwrap() error }:
-			if inner := u.Unwrap(); inner != nil {
-				walk(inner)
-			}
-		case interface{ Unwrap() []error }:
-			for _, inner := range u.Unwrap() {
-				walk(inner)
-			}
-		}
+// allHints are those of err and of what it wraps, outermost first.
+func allHints(err error) []string {
+	_, parts, hints := split(err)
+	for _, part := range parts {
+		hints = append(hints, allHints(part)...)
 	}
-	walk(err)
-	return found
+	return hints
 }
 
 // transient shows text on a line that the next output replaces.

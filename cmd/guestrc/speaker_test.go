@@ -34,6 +34,12 @@ func TestErrorsAreSpokenOneByOne(t *testing.T) {
 			" * a\n     hint: fix a\n * b\n     hint: fix b\n"},
 		{"joined errors below one", fmt.Errorf("cannot use it: %w", errors.Join(errors.New("a"), errors.New("b"))),
 			" * cannot use it:\n    a\n    b\n"},
+		{"a hint around joined errors", hinted("cannot do it", "outer", fmt.Errorf("no way: %w", errors.Join(hinted("a", "fix a", nil), errors.New("b")))),
+			" * cannot do it: no way:\n    a\n     hint: fix a\n    b\n     hint: outer\n"},
+		{"one error that is joined with nothing", hinted("cannot do it", "outer", errors.Join(hinted("a", "fix a", nil), nil)),
+			" * cannot do it: a\n     hint: outer\n     hint: fix a\n"},
+		{"two errors in one sentence", fmt.Errorf("%w, so %w", hinted("a", "fix a", nil), hinted("b", "fix b", errors.Join(hinted("c", "fix c", nil), hinted("d", "", nil)))),
+			" * a, so b: c\nd\n     hint: fix a\n     hint: fix b\n     hint: fix c\n"},
 		{"what was said already", silent(3), ""},
 		{"control characters of a guest", errors.New("it said \x1b[31mred\r\x07"), " * it said \uFFFD[31mred\uFFFD\uFFFD\n"},
 	}

@@ -21,21 +21,27 @@ const (
 type fileID struct{ dev, ino uint64 }
 
 // readFile reads a regular file of at most maxFile bytes. O_NONBLOCK keeps a
-// named pipe from hanging the open; it means nothing to a regular file.
-func readFile(path string) ([]byte, fileID, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+// named pipe from hanging the open; it means nothing to a regular file. Package
+// os would ask the kernel to wait for one, which it cannot: at a boot with many
+// containers that counts.
+func readFile(path string) (text []byte, id fileID, err error) {
+	fd := -1
+	err = uninterrupted(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		return err
+	})
 	if err != nil {
-		return nil, fileID{}, err
+		return nil, id, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer f.Close()
-	st, err := stat(f)
-	if err != nil {
-		return nil, fileID{}, err
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := uninterrupted(func() error { return unix.Fstat(fd, &st) }); err != nil {
+		return nil, id, os.NewSyscallError("fstat", err)
 	}
-	if err := onDisk(f); err != nil {
-		return nil, fileID{}, err
+	if err := onDisk(fd, &st); err != nil {
+		return nil, id, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	text, err = readAll(fd, int(min(st.Size, maxFile+1)))
 	if err == nil && len(text) > maxFile {
 		err = fmt.Errorf("it has more than %d bytes", maxFile)
 	}
@@ -44,11 +50,22 @@ func readFile(path string) ([]byte, fileID, error) {
 
 var errDirectory = errors.New("it is a directory")
 
-// onDisk refuses files that the kernel makes up: some of /proc wait for ever
-// when they are read, or are changed by it, such as kmsg.
-func onDisk(f *os.File) error {
+// onDisk refuses what is not a regular file, and those that the kernel makes up:
+// some of /proc wait for ever when they are read, or are changed by it, such as
+// kmsg.
+func onDisk(fd int, st *unix.Stat_t) error {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFDIR:
+		return errDirectory
+	default:
+		return errors.New("it is not a regular file")
+	}
+	if unix.Major(st.Dev) != 0 {
+		return nil // a block device's, which has a file system of another kind
+	}
 	var fs unix.Statfs_t
-	if err := control(f, func(fd int) error { return unix.Fstatfs(fd, &fs) }); err != nil {
+	if err := uninterrupted(func() error { return unix.Fstatfs(fd, &fs) }); err != nil {
 		return os.NewSyscallError("fstatfs", err)
 	}
 	if fs.Type == unix.PROC_SUPER_MAGIC || fs.Type == unix.SYSFS_MAGIC {
@@ -57,56 +74,55 @@ func onDisk(f *os.File) error {
 	return nil
 }
 
-// control does not make the file blocking, as Fd would.
-func control(f *os.File, act func(fd int) error) error {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
+// readAll reads a file that had that size, but at most maxFile+1 bytes.
+func readAll(fd, size int) ([]byte, error) {
+	text := make([]byte, 0, size+1)
+	for len(text) <= maxFile {
+		if len(text) == cap(text) {
+			text = slices.Grow(text, len(text)+512)
+		}
+		n := 0
+		err := uninterrupted(func() (err error) {
+			n, err = unix.Read(fd, text[len(text):min(cap(text), maxFile+1)])
+			return err
+		})
+		if err != nil {
+			return nil, os.NewSyscallError("read", err)
+		}
+		text = text[:len(text)+n]
+		if n == 0 || len(text) == size {
+			break
+		}
 	}
-	if failed := conn.Control(func(fd uintptr) { err = act(int(fd)) }); failed != nil {
-		return failed
-	}
-	return err
+	return text, nil
 }
 
-func stat(f *os.File) (unix.Stat_t, error) {
-	var st unix.Stat_t
-	if err := control(f, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
-		return st, os.NewSyscallError("fstat", err)
+// uninterrupted repeats what a signal has kept from being done.
+func uninterrupted(act func() error) error {
+	for {
+		if err := act(); err != unix.EINTR {
+			return err
+		}
 	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		return st, nil
-	case unix.S_IFDIR:
-		return st, errDirectory
-	}
-	return st, errors.New("it is not a regular file")
 }
 
-// readDir gives the names *.conf in an included directory, and says whether
-// LXC takes path for one: it is, or is written with a slash at its end, and
-// may be missing then (do_includedir).
-func readDir(path string) (names []string, isDir bool, err error) {
-	info, err := os.Stat(path)
-	switch slash := strings.HasSuffix(path, "/"); {
-	case slash && errors.Is(err, fs.ErrNotExist):
-		return nil, true, nil
-	case err != nil:
-		return nil, false, err
-	case !slash && !info.IsDir():
-		return nil, false, nil
-	}
+// readDir gives the names *.conf in an included directory. One that is written
+// with a slash at its end may be missing (do_includedir).
+func readDir(path string) (names []string, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(path, "/") {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, true, err
+		return nil, err
 	}
 	defer f.Close()
 	all, err := f.Readdirnames(maxDir + 1)
 	if err != nil && err != io.EOF {
-		return nil, true, err
+		return nil, err
 	}
 	if len(all) > maxDir {
-		return nil, true, fmt.Errorf("more than %d names in it", maxDir)
+		return nil, fmt.Errorf("more than %d names in it", maxDir)
 	}
 	for _, name := range all {
 		if strings.HasSuffix(name, ".conf") && name != ".conf" {
@@ -114,7 +130,7 @@ func readDir(path string) (names []string, isDir bool, err error) {
 		}
 	}
 	slices.Sort(names)
-	return names, true, nil
+	return names, nil
 }
 
 // cause is an error without the path, which the message has already.

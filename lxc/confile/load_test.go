@@ -131,6 +131,25 @@ func TestAFileMayBeIncludedTwice(t *testing.T) {
 	}
 }
 
+// TestAFileIsReadWhole: also one that grew or shrank since it was looked at.
+func TestAFileIsReadWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	for _, c := range []struct{ has, had, want int }{{0, 0, 0}, {5, 5, 5}, {5, 0, 5}, {5, 9, 5}, {4000, 1, 4000}, {70000, 70000, 70000},
+		{maxFile, maxFile, maxFile}, {maxFile, 0, maxFile}, {maxFile + 9, maxFile + 1, maxFile + 1}, {maxFile + 9, 0, maxFile + 1}} {
+		whole := bytes.Repeat([]byte("lxc\n"), c.has/4+1)[:c.has]
+		write(t, path, string(whole))
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		got, err := readAll(int(f.Fd()), c.had)
+		if err != nil || !bytes.Equal(got, whole[:c.want]) {
+			t.Errorf("%d bytes that were %d: %d are read, %v", c.has, c.had, len(got), err)
+		}
+	}
+}
+
 func TestManyNetworksTakeNoTimeWorthMentioning(t *testing.T) {
 	var text bytes.Buffer
 	for i := range 20000 {

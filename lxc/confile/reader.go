@@ -2,7 +2,9 @@ package confile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,15 +67,15 @@ func (r *reader) load(path string) {
 
 // file reads a file with all it includes, unless that would be a circle.
 func (r *reader) file(path string) *Error {
+	text, id, err := readFile(path)
+	if err != nil {
+		return &Error{Msg: fmt.Sprintf("cannot read %s: %v", path, cause(err)), Err: err}
+	}
 	switch {
 	case len(r.open) > maxDepth:
 		return errorf(Pos{}, "", "cannot include %s: more than %d files deep", path, maxDepth)
 	case len(r.files) == maxFiles:
 		return errorf(Pos{}, "", "cannot include %s: more than %d files in all", path, maxFiles)
-	}
-	text, id, err := readFile(path)
-	if err != nil {
-		return &Error{Msg: fmt.Sprintf("cannot read %s: %v", path, cause(err)), Err: err}
 	}
 	if slices.Contains(r.open, id) {
 		return errorf(Pos{}, "take out the lxc.include that leads back", "cannot include %s: an include in a circle", path)
@@ -125,27 +127,34 @@ func (r *reader) include(st *statement) {
 		r.fail(errorf(st.pos, "write the whole path, from /", "cannot include %s: LXC would look for it from wherever it is started", path))
 		return
 	}
-	names, isDir, err := readDir(path)
-	switch {
-	case err != nil:
-		r.fail(&Error{Pos: st.pos, Msg: fmt.Sprintf("cannot include %s: %v", path, cause(err)), Err: err})
-		return
-	case !isDir:
-		names = []string{path}
-	default:
-		r.dirs = append(r.dirs, path)
-		for i, name := range names {
-			names[i] = strings.TrimRight(path, "/") + "/" + name
+	fail := func(e *Error) {
+		e.Pos = st.pos
+		r.fail(e)
+	}
+	if !strings.HasSuffix(path, "/") {
+		e := r.file(path)
+		if e == nil {
+			return
+		}
+		if e.Err != errDirectory {
+			var system *fs.PathError
+			if errors.As(e.Err, &system) { // of the opening
+				e.Msg = fmt.Sprintf("cannot include %s: %v", path, cause(e.Err))
+			}
+			fail(e)
+			return
 		}
 	}
+	names, err := readDir(path)
+	if err != nil {
+		fail(&Error{Msg: fmt.Sprintf("cannot include %s: %v", path, cause(err)), Err: err})
+		return
+	}
+	r.dirs = append(r.dirs, path)
 	for _, name := range names {
-		e := r.file(name)
-		if isDir && e != nil && e.Err == errDirectory {
-			continue // LXC passes over directories in a directory
-		}
-		if e != nil {
-			e.Pos = st.pos
-			r.fail(e)
+		e := r.file(strings.TrimRight(path, "/") + "/" + name)
+		if e != nil && e.Err != errDirectory { // LXC passes over directories in a directory
+			fail(e)
 		}
 		if r.full() {
 			return

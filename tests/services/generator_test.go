@@ -37,10 +37,13 @@ func TestUnitsSayWhatConfdSays(t *testing.T) {
 	m.Install("/etc/init.d/oldd", "#!/bin/sh\n", 0o755)
 	m.Install("/etc/conf.d/net.br0", "addresses=10.9.8.1/24\n", 0o644)
 	m.Install("/etc/network/interfaces", "auto br1\niface br1 inet manual\n\tbridge_ports none\n", 0o644)
-	m.Install("/etc/systemd/system/networking.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n", 0o644)
+	m.Install("/etc/systemd/system/networking.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n", 0o644)
+	m.Must(h.ctx, "systemctl", "enable", "networking.service")
+	m.Install("/etc/systemd/network/br2.netdev", "[NetDev]\nName=br2\nKind=bridge\n", 0o644)
+	m.Install("/etc/systemd/system/systemd-networkd.service", "[Service]\nExecStart=/bin/true\n", 0o644) // nobody has enabled it
 	h.describe("qemu.x",
 		`disk0_file="/srv/a b/100%/q\"u'o\\te/\\x2d/ü.img"`, `disk1_file="/srv/plain.img"`,
-		`net0=bridge`, `net0_br=br0`, `net1=bridge`, `net1_br=br1`,
+		`net0=bridge`, `net0_br=br0`, `net1=bridge`, `net1_br=br1`, `net2=bridge`, `net2_br=br2`,
 		`rc_need="qemu.db net chronyd"`, `rc_want="oldd"`, `rc_use="dns hostname"`, `rc_before="qemu.lb"`,
 		`stop_schedule="acpi/100/KILL/23"`)
 	paths := m.Must(h.ctx, "systemctl", "show", "--value", "-p", "RequiresMountsFor", unit("qemu.x"))
@@ -50,9 +53,9 @@ func TestUnitsSayWhatConfdSays(t *testing.T) {
 		}
 	}
 	h.has("qemu.x", "Requires", []string{unit("qemu.db"), "chronyd.service"}, "networking.service", unit("net.br0"), "network-online.target")
-	h.has("qemu.x", "Wants", []string{unit("net.br0"), "networking.service", "network-online.target", "oldd.service"}, unit("net.br1"))
-	h.has("qemu.x", "After", []string{unit("qemu.db"), "chronyd.service", unit("net.br0"), "networking.service", "network-online.target",
-		"oldd.service", "nss-lookup.target", "local-fs.target"})
+	h.has("qemu.x", "Wants", []string{unit("net.br0"), "networking.service", "network-online.target", "oldd.service"}, unit("net.br1"), "systemd-networkd.service")
+	h.has("qemu.x", "After", []string{unit("qemu.db"), "chronyd.service", unit("net.br0"), "networking.service", "systemd-networkd.service",
+		"network-online.target", "oldd.service", "nss-lookup.target", "local-fs.target"})
 	h.has("qemu.x", "Before", []string{unit("qemu.lb")})
 	h.shows("qemu.x", "TimeoutStopUSec", "2min 33s") // the schedule's sum, and 30 s
 	h.shows("qemu.x", "SourcePath", "/etc/conf.d/qemu.x")
@@ -61,6 +64,34 @@ func TestUnitsSayWhatConfdSays(t *testing.T) {
 	if strings.TrimSpace(log) != "" {
 		t.Errorf("systemd complains:\n%s", log)
 	}
+}
+
+// A loop would cost somebody a job at boot, sshd for one.
+func TestWhateverConfdSaysThereIsNoLoop(t *testing.T) {
+	h := newHost(t, newSystemd, containers{})
+	m := h.machine()
+	m.Install("/etc/systemd/system/ssh.service",
+		"[Unit]\nAfter=network.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n", 0o644)
+	m.Install("/etc/systemd/system/nfs-client.target", "[Unit]\nBefore=remote-fs-pre.target\nWants=remote-fs-pre.target\n[Install]\nWantedBy=multi-user.target remote-fs.target\n", 0o644)
+	m.Install("/etc/systemd/system/wall.service",
+		"[Unit]\nDefaultDependencies=no\nBefore=network-pre.target\nWants=network-pre.target\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n", 0o644)
+	enabled := []string{"ssh.service", "nfs-client.target", "wall.service"}
+	for name, text := range map[string]string{
+		"net.br0": "addresses=10.9.8.1/24\nrc_need=\"sshd localmount\"\n", "net.br1": "addresses=10.9.7.1/24\nrc_use=\"net qemu.router\"\n",
+		"qemu.router": "rc_need=net.br1\n", "qemu.mount": "rc_before=nfsclient\n", "qemu.wall": "rc_before=wall\n",
+		"qemu.a": "rc_after=qemu.b\n", "qemu.b": "rc_after=qemu.a\n", "qemu.c": "rc_need=qemu.d\n", "qemu.d": "rc_need=qemu.c\n",
+	} {
+		m.Install("/etc/conf.d/"+name, text, 0o644)
+		enabled = append(enabled, unit(name))
+	}
+	m.Must(h.ctx, "systemctl", append([]string{"enable"}, enabled...)...)
+	out, errs, code := m.Run(h.ctx, "systemd-analyze", "--generators=yes", "verify", "multi-user.target")
+	if code != 0 || strings.Contains(out+errs, "cycl") {
+		t.Errorf("systemd-analyze verify multi-user.target: exit %d\n%s%s", code, out, errs)
+	}
+	h.has("qemu.c", "Requires", []string{unit("qemu.d")})
+	h.has("qemu.d", "Requires", []string{unit("qemu.c")})
+	h.has("net.br0", "Requires", nil, "ssh.service")
 }
 
 // systemd sees for itself that a unit no longer says what its conf.d file does.
@@ -81,7 +112,7 @@ func TestUnitsAreWellFormed(t *testing.T) {
 	m.Install("/etc/conf.d/lxc.c", "rc_want=qemu.x\n", 0o644)
 	h.describe("qemu.x", `disk0_file="/srv/a b/100%.img"`, "net0=bridge", "net0_br=br0", `rc_need="qemu.bad localmount"`)
 	for _, name := range []string{"qemu.x", "qemu.bad", "lxc.c", "net.br0", "qemu.undescribed"} {
-		out, errs, code := m.Run(h.ctx, "systemd-analyze", "verify", unit(name))
+		out, errs, code := m.Run(h.ctx, "systemd-analyze", "--generators=yes", "verify", unit(name))
 		if code != 0 || strings.TrimSpace(out+errs) != "" {
 			t.Errorf("systemd-analyze verify %s: exit %d\n%s%s", unit(name), code, out, errs)
 		}

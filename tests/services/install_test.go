@@ -118,6 +118,7 @@ func TestInstallEnableDisableUninstall(t *testing.T) {
 				h.guestrc(0, name, "disable", name)
 			}
 			h.machine().Must(h.ctx, "rm", "/etc/conf.d/"+name)
+			h.bridgeNeedsInstallation()
 			h.guestrc(0, "removed", "uninstall")
 			if diff := cmp.Diff(before, h.tree()); diff != "" {
 				t.Errorf("left behind (-before +after):\n%s", diff)
@@ -126,8 +127,8 @@ func TestInstallEnableDisableUninstall(t *testing.T) {
 	}
 }
 
-// What make install has put there is recognised, and can be uninstalled.
-func TestMakeInstallIsTakenOver(t *testing.T) {
+// What make install has put there is as it should be, and not uninstall's.
+func TestMakeInstallIsLeftAlone(t *testing.T) {
 	need.Root(t)
 	for _, init := range []string{"openrc", "systemd"} {
 		t.Run(init, func(t *testing.T) {
@@ -137,17 +138,30 @@ func TestMakeInstallIsTakenOver(t *testing.T) {
 			if out := h.guestrc(0, "is as it should be", "install", "--init", "all"); strings.Contains(out, "replaced") || strings.Contains(out, "installed\n") {
 				t.Errorf("make install and guestrc install differ:\n%s", out)
 			}
+			h.guestrc(0, "guestrc install has installed nothing here", "uninstall")
 			if diff := cmp.Diff(before, h.tree()); diff != "" {
 				t.Errorf("changed (-before +after):\n%s", diff)
 			}
-			h.guestrc(0, "removed", "uninstall")
-			out, _, _ := h.machine().Run(h.ctx, "find", "/etc/init.d/guestrc", "/etc/conf.d/qemu", "/etc/conf.d/lxc",
-				"/usr/lib/systemd/system-generators/guestrc-generator", "/usr/lib/systemd/system/guestrc-qemu@.service")
-			if out != "" {
-				t.Errorf("not uninstalled:\n%s", out)
-			}
 		})
 	}
+}
+
+// bridgeNeedsInstallation starts a bridge that is not enabled: without what is
+// installed nothing would take it down.
+func (h *host) bridgeNeedsInstallation() {
+	h.t.Helper()
+	const name = "net.br9"
+	h.machine().Install("/etc/conf.d/"+name, "addresses=10.77.9.1/24\n", 0o644)
+	h.guestrc(0, name+" is up", "start", name)
+	h.guestrc(4, "hint: guestrc stop "+name, "uninstall")
+	h.guestrc(0, name+" is removed", "stop", name)
+	if _, ok := h.system.(*openRC); ok {
+		out, errs, code := h.machine().Run(h.ctx, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "guestrc", "enable", name)
+		if code != 4 || !strings.Contains(errs, "write /etc/init.d/"+name+": permission denied\n     hint: run as root") {
+			h.t.Errorf("not root: exit status %d\n%s%s", code, out, errs)
+		}
+	}
+	h.machine().Must(h.ctx, "rm", "/etc/conf.d/"+name)
 }
 
 // fakeQEMU is in the place of qemu-openrc's script; it starts nothing.
@@ -192,6 +206,51 @@ func TestAdoptedMachineIsStartedAndGivenBack(t *testing.T) {
 			}
 			if out, code := h.start(h.ctx, name); code != 0 || !strings.Contains(out, "fake: "+name+" is started") {
 				t.Errorf("exit status %d\n%s", code, out)
+			}
+		})
+	}
+}
+
+// What a start would find here is part of what adopt tells.
+func TestAdoptionTellsOfThisHost(t *testing.T) {
+	need.Root(t)
+	h := newHost(t, only(t, "openrc")[0].boot, newMachines(t))
+	h.machine().Install("/etc/init.d/net.lo", fakeQEMU, 0o755)
+	h.machine().Install("/etc/init.d/qemu", fakeQEMU, 0o755)
+	h.machine().Install("/etc/conf.d/net", "bridge_br8=\"\"\nconfig_br8=\"10.77.8.1/24\"\n", 0o644)
+	h.machine().Install("/etc/conf.d/qemu.nodisk", "user=root\nenable_kvm=no\ndisk0_file=/nonexistent.raw\ndisk0_format=raw\n", 0o644)
+	h.machine().Must(h.ctx, "ln", "-s", "net.lo", "/etc/init.d/net.br8")
+	h.machine().Must(h.ctx, "ln", "-s", "qemu", "/etc/init.d/qemu.nodisk")
+	if out := h.guestrc(0, "+the next start: ", "adopt", "net.br8"); !strings.Contains(out, "10.77.8.1/24") {
+		t.Errorf("without the address:\n%s", out)
+	}
+	h.guestrc(0, "warning: a start would be refused now: ", "adopt", "qemu.nodisk")
+}
+
+// The program as an LSB script is run by OpenRC and not understood by it: it
+// cannot be enabled before it is adopted.
+func TestLSBScriptBecomesAService(t *testing.T) {
+	for _, c := range only(t, "openrc") {
+		t.Run(c.String(), func(t *testing.T) {
+			need.Root(t)
+			t.Parallel()
+			h := newHost(t, c.boot, containers{})
+			box := h.container(rootfs.Sysvinit)
+			name := "lxc." + box.Name
+			h.machine().Install("/etc/conf.d/"+name, fmt.Sprintf("CONFIGFILE=%s\nlxcpath=%s\n", box.Config, box.LXCPath), 0o644)
+			h.machine().Must(h.ctx, "ln", "-s", "/usr/bin/guestrc", "/etc/init.d/"+name)
+			before := h.tree()
+			h.machine().Must(h.ctx, "/etc/init.d/"+name, "start")
+			h.guestrc(4, "hint: guestrc adopt "+name, "enable", name)
+			h.guestrc(0, name+": adopted", "adopt", "--write", name)
+			h.wants(name, started)
+			h.guestrc(0, "added to the runlevel", "enable", name)
+			h.mustStop(name)
+			h.inOrder(name)
+			h.guestrc(0, "stays, as it was adopted", "disable", name)
+			h.guestrc(0, "is a symlink to /usr/bin/guestrc again", "adopt", "--undo", name)
+			if diff := cmp.Diff(before, h.tree()); diff != "" {
+				t.Errorf("not as before:\n%s", diff)
 			}
 		})
 	}

@@ -70,6 +70,13 @@ func (n network) reach(when string, addresses ...string) {
 	}
 }
 
+// link is the number of the bridge's interface, which another one would not have.
+func (n network) link() string {
+	n.t.Helper()
+	number, _, _ := strings.Cut(n.machine().Must(n.ctx, "ip", "-o", "link", "show", "dev", "br0"), ":")
+	return number
+}
+
 const vmAddress, containerAddress = "10.77.0.2", "10.77.0.3"
 
 // during pings all the while that act takes, ten times a second, and wants every
@@ -103,6 +110,7 @@ func TestBridgeIsRestartedUnderGuests(t *testing.T) {
 		n.mustStart(ct)
 		n.wants("net.br0", started)
 		before := []int{n.status(vm).PID, n.status(ct).PID}
+		link := n.link()
 		n.reach("at first", vmAddress, containerAddress)
 		n.during("while the bridge is restarted", func() {
 			for range 3 {
@@ -138,6 +146,12 @@ func TestBridgeIsRestartedUnderGuests(t *testing.T) {
 		n.mustStart("net.br0")
 		n.mustStop(vm)
 		n.mustStop(ct)
+		if out, code := n.restart(n.ctx, "net.br0"); code != 0 || n.link() != link {
+			t.Errorf("restart without guests: exit %d, and a new bridge: %v\n%s", code, n.link() != link, out)
+		}
+		if said := n.said("net.br0"); strings.Contains(said, "repeated too quickly") || strings.Count(said, "Failed with result") > 1 { // the refused stop
+			t.Errorf("the journal has more failures than there were:\n%s", said)
+		}
 		n.mustStop("net.br0")
 		n.wants("net.br0", stopped)
 		if _, _, code := n.machine().Run(n.ctx, "ip", "link", "show", "br0"); code == 0 {
@@ -195,6 +209,35 @@ func TestGuestsArePluggedInAgain(t *testing.T) {
 	})
 }
 
+// An edit that has the bridge no longer take the port's addresses must not cost
+// the host its way out: a stop gives back what the start took.
+func TestEditOfABridgeOverTheOnlyPort(t *testing.T) {
+	onNetwork(t, func(t *testing.T, n network) {
+		n.outside()
+		n.machine().Install("/etc/conf.d/net.br0", "ports=eth0\n", 0o644)
+		n.define(n.ctx, "net.br0")
+		n.mustStart("net.br0")
+		n.reach("over the bridge", "10.90.0.1")
+		n.machine().Install("/etc/conf.d/net.br0", "ports=eth0\naddresses=10.91.0.1/24\n", 0o644)
+		if out, code := n.restart(n.ctx, "net.br0"); code != 0 {
+			t.Errorf("restart: exit %d\n%s", code, out)
+		}
+		n.reach("after the edit", "10.90.0.1")
+		n.mustStop("net.br0")
+		n.reach("without the bridge", "10.90.0.1")
+	})
+}
+
+// outside is a network that the host reaches by eth0 alone; 10.90.0.1 is its
+// gateway.
+func (n network) outside() {
+	n.t.Helper()
+	n.machine().Must(n.ctx, "sh", "-c", `ip netns add outside && ip link add eth0 type veth peer name far netns outside &&
+		ip netns exec outside ip address add 10.90.0.1/24 dev far && ip netns exec outside ip link set far up &&
+		ip address add 10.90.0.2/24 dev eth0 && ip link set eth0 up && ip route add default via 10.90.0.1`)
+	n.reach("before there is a bridge", "10.90.0.1")
+}
+
 // netifrc's own variables are understood, unless netifrc itself is in charge.
 func TestBridgeOfNetifrcsVariables(t *testing.T) {
 	onNetwork(t, func(t *testing.T, n network) {
@@ -222,10 +265,7 @@ postup() {
 // A bridge over the host's only way out: the address moves to it, and back.
 func TestBridgeOverAPort(t *testing.T) {
 	onNetwork(t, func(t *testing.T, n network) {
-		n.machine().Must(n.ctx, "sh", "-c", `ip netns add outside && ip link add eth0 type veth peer name far netns outside &&
-			ip netns exec outside ip address add 10.90.0.1/24 dev far && ip netns exec outside ip link set far up &&
-			ip address add 10.90.0.2/24 dev eth0 && ip link set eth0 up && ip route add default via 10.90.0.1`)
-		n.reach("before there is a bridge", "10.90.0.1")
+		n.outside()
 		n.machine().Install("/etc/conf.d/net.br0", "ports=eth0\nmove_addresses=yes\n", 0o644)
 		n.define(n.ctx, "net.br0")
 		vm := n.make(n.host, "a", "ip=10.90.0.3/24", `net0="bridge"`, `net0_br="br0"`)
