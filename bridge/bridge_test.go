@@ -102,6 +102,30 @@ func TestPeersAreTheHostsEndsOfAGuestsLinks(t *testing.T) {
 	}
 }
 
+func TestPeersOfManyAreFoundInOneListing(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	web, db := guest(t), guest(t)
+	want := veth(t, "web0", web)
+	l, err := Links()
+	must(t, err)
+	for pid, want := range map[int][]Link{web: {want}, db: nil} {
+		got, err := PeersIn(l, pid)
+		must(t, err)
+		equal(t, "peers", got, want)
+	}
+	// The number of a namespace that ended becomes another's.
+	must(t, Remove(want))
+	other := attrs("other")
+	other.Index = want.Index
+	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: other, PeerName: "both"}))
+	equal(t, "index", index(t, "other"), want.Index)
+	if got, err := PeersIn(l, web); err != nil || len(got) > 0 {
+		t.Errorf("of a link that is another: %+v, %v", got, err)
+	}
+}
+
 func TestOfNoProcessNothingIsSaid(t *testing.T) {
 	const none = 1 << 22 // PID_MAX_LIMIT
 	if links, err := Peers(none); err == nil {

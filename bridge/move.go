@@ -154,6 +154,7 @@ func overAny(r netlink.Route, links []int) bool {
 // the first one of a network the kernel would remove the others. With an IPv6
 // address that a router gave, it leaves the route.
 func (p *plan) strip(l netlink.Link, moved map[addrKey]bool) {
+	p.takeNeighs(l)
 	for _, a := range slices.Backward(p.now.addrsOf(l.Attrs().Index)) {
 		what := fmt.Sprintf("took %s off %s", shown(a), l.Attrs().Name)
 		if moved[keyOf(a)] {
@@ -161,7 +162,6 @@ func (p *plan) strip(l netlink.Link, moved map[addrKey]bool) {
 		}
 		p.takeAddress(what, l, a)
 	}
-	p.takeNeighs(l)
 	for _, r := range p.now.routesOf(l.Attrs().Index) {
 		if r.Family == unix.AF_INET6 && p.now.fateOf(r) == follows {
 			p.takeRoute("", r)

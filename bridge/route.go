@@ -164,7 +164,11 @@ func addRoute(r netlink.Route) error {
 	return err
 }
 
-func delRoute(r netlink.Route) error { return unless(unix.ESRCH, netlink.RouteDel(&r)) }
+// delRoute knows both words for a route that is not there: of IPv6 it is ENOENT
+// when somebody else removes it at the same moment.
+func delRoute(r netlink.Route) error {
+	return unless(unix.ENOENT, unless(unix.ESRCH, netlink.RouteDel(&r)))
+}
 
 // putRoute plans the route over a link, whose index is known by then, where it
 // was over one of from.

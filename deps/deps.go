@@ -54,26 +54,38 @@ type Set struct {
 	Inputs []string
 }
 
-// variables are OpenRC's own, in the order in which they are told.
-var variables = []struct {
-	name     string
-	relation Relation
-}{{"rc_need", Need}, {"rc_use", Use}, {"rc_want", Want}, {"rc_after", After}, {"rc_before", Before}}
+// relations in the order in which they are told.
+var relations = []Relation{Need, Use, Want, After, Before}
 
 // Stated are the dependencies of rc_need, rc_use, rc_want, rc_after and
-// rc_before. OpenRC's "!NAME", which takes a relation of the script back, names
-// nothing.
-func Stated(c *confd.Config) []Dependency {
+// rc_before. One with the service's name in it, such as rc_net_br0_need, goes
+// before these, as in OpenRC (sh/rc-functions.sh, _depend). OpenRC's "!NAME",
+// which takes a relation of the script back, names nothing.
+func Stated(c *confd.Config, service string) []Dependency {
 	var found []Dependency
-	for _, variable := range variables {
-		v, _ := c.Get(variable.name)
+	for _, relation := range relations {
+		v, ok := c.Filled("rc_" + shellVariable(service) + "_" + string(relation))
+		if !ok {
+			v, _ = c.Get("rc_" + string(relation))
+		}
 		for _, name := range strings.Fields(v.Text) {
 			if !strings.HasPrefix(name, "!") {
-				found = append(found, Dependency{variable.relation, Service, name, variable.name, v.Pos})
+				found = append(found, Dependency{relation, Service, name, v.Name, v.Pos})
 			}
 		}
 	}
 	return found
+}
+
+// shellVariable is how a service's name is spelt in a variable's (shell_var in
+// sh/functions.sh of OpenRC).
+func shellVariable(service string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, service)
 }
 
 // Add appends d unless the same relation to the same thing is there already:

@@ -19,8 +19,24 @@ func TestStated(t *testing.T) {
 		{Want, Service, "sshd", "rc_want", at(2)},
 		{After, Service, "qemu.b", "rc_after", at(3)}, {After, Service, "net.br0", "rc_after", at(3)},
 	}
-	if diff := cmp.Diff(want, Stated(c)); diff != "" {
+	if diff := cmp.Diff(want, Stated(c, "qemu.a")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestVariableOfTheServiceGoesFirst(t *testing.T) {
+	c, err := confd.Parse("conf", []byte("rc_need=qemu.b\nrc_qemu_a_1_need=qemu.c\nrc_qemu_a_1_use=\nrc_use=x\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for service, want := range map[string][]string{"qemu.a-1": {"qemu.c rc_qemu_a_1_need", "x rc_use"}, "qemu.z": {"qemu.b rc_need", "x rc_use"}} {
+		var got []string
+		for _, d := range Stated(c, service) {
+			got = append(got, d.Name+" "+d.Why)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", service, diff)
+		}
 	}
 }
 

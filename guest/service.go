@@ -34,7 +34,7 @@ func (h *House) service(n Name, loader *confd.Loader) (s Service, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Dependencies = deps.Stated(c)
+	s.Dependencies = deps.Stated(c, n.String())
 	found, err := k.Depends(h.Layout, n, c)
 	for _, d := range found.Dependencies {
 		s.Add(d)

@@ -121,7 +121,7 @@ func (b *Bridge) Start(ctx context.Context) (changes []string, err error) {
 func (b *Bridge) Depends() deps.Set {
 	set := deps.Set{Inputs: Inputs(b.Layout, b.Name)}
 	if b.Conf.Conf != nil {
-		set.Dependencies = deps.Stated(b.Conf.Conf)
+		set.Dependencies = deps.Stated(b.Conf.Conf, b.Name.String())
 	}
 	for _, port := range b.Conf.Spec.Ports {
 		set.Add(deps.Dependency{Relation: deps.After, Sort: deps.Interface, Name: port, Why: b.Conf.PortsVar, Pos: b.Conf.PortsPos})

@@ -64,6 +64,9 @@ func (e *env) adoptOne(ctx context.Context, s *systems, n guest.Name) error {
 		return err
 	}
 	e.out.info(fmt.Sprintf("%s: adopted; to take that back: guestrc adopt --undo %s", n, n))
+	if initd.LSB(target) && !s.openrc.Started(n.String()) && s.mayRun(n, e.statusOf(ctx, n)) {
+		e.out.info(fmt.Sprintf("%s: it runs, and OpenRC learns that by: rc-service %s start", n, n))
+	}
 	return nil
 }
 

@@ -242,8 +242,13 @@ func TestLSBScriptBecomesAService(t *testing.T) {
 			before := h.tree()
 			h.machine().Must(h.ctx, "/etc/init.d/"+name, "start")
 			h.guestrc(4, "hint: guestrc adopt "+name, "enable", name)
-			h.guestrc(0, name+": adopted", "adopt", "--write", name)
+			h.guestrc(0, "it runs, and OpenRC learns that by: rc-service "+name+" start", "adopt", "--write", name)
+			pid := h.status(name).PID
+			h.mustStart(name)
 			h.wants(name, started)
+			if now := h.status(name).PID; now != pid {
+				t.Errorf("process %d became %d", pid, now)
+			}
 			h.guestrc(0, "added to the runlevel", "enable", name)
 			h.mustStop(name)
 			h.inOrder(name)
