@@ -134,6 +134,14 @@ func Inputs(l guest.Layout, n guest.Name) []string {
 	return []string{filepath.Join(l.ConfDir(), "net"), filepath.Join(l.ConfDir(), n.String())}
 }
 
+// Known tells whether files, an init script or the record of a start speak of n;
+// a run directory that is left of one that was stopped does not.
+func Known(l guest.Layout, n guest.Name) bool {
+	_, errFile := os.Stat(Inputs(l, n)[1])
+	_, errRecord := os.Stat(filepath.Join(l.RunDir(n), recordName))
+	return errFile == nil || errRecord == nil || guest.Scripted(l, n)
+}
+
 // Ours tells whether net.NAME is guestrc's to bring up: files describe it or an
 // init script names it, and no other tool is in charge.
 func Ours(l guest.Layout, n guest.Name) bool {

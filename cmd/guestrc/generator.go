@@ -60,7 +60,7 @@ type generator struct {
 func newGenerator(e *env, dir string) *generator {
 	read := e.house.Reader()
 	return &generator{
-		dir: dir, layout: e.house.Layout, names: e.names, warn: e.warnUnit,
+		dir: dir, layout: e.house.Layout, names: func() ([]guest.Name, error) { return guest.Names(e.house.Layout, isService) }, warn: e.warnUnit,
 		service: func(n guest.Name) (guest.Service, error) {
 			if n.Kind == service.Kind {
 				return e.bridgeService(n)

@@ -10,6 +10,7 @@ import (
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/bridge/service"
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/units"
 )
 
 // A bridge is a service like a guest; this file is the verbs that it has.
@@ -143,9 +144,25 @@ func (e *env) nothingToPlug(ctx context.Context, n guest.Name) error {
 	return nil
 }
 
-// names are all services of ours: guests and bridges.
+// names are all services of ours, guests and bridges, also those that only an
+// enabled unit names.
 func (e *env) names() ([]guest.Name, error) {
-	return guest.Names(e.house.Layout, isService)
+	names, err := guest.Names(e.house.Layout, isService)
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(n guest.Name) bool { return n.Kind == service.Kind && !service.Known(e.house.Layout, n) })
+	files, err := units.Scan(e.house.Layout.At())
+	if err != nil {
+		return nil, err
+	}
+	for _, enabled := range files.Instances() {
+		if n, err := guest.ParseName(enabled); err == nil && isService(n.Kind) {
+			names = append(names, n)
+		}
+	}
+	guest.SortNames(names)
+	return slices.Compact(names), nil
 }
 
 func isService(kind string) bool { return kind == service.Kind || isKind(kind) }
