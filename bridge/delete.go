@@ -28,11 +28,7 @@ func (e *PluggedError) Error() string {
 // the bridge stays as it was. So it does with a PluggedError when mayCut, asked
 // of all ports at first and once more before the bridge goes, says no of some;
 // nil says yes.
-func Delete(ctx context.Context, s Spec, interim ...func(Link) bool) error {
-	var mayCut func(Link) bool
-	if len(interim) > 0 {
-		mayCut = interim[0]
-	}
+func Delete(ctx context.Context, s Spec, mayCut func(Link) bool) error {
 	if err := s.check(); err != nil {
 		return err
 	}

@@ -1,7 +1,8 @@
 // Package bridge makes the host's bridges as they are to be, and looks at its
 // links: what is plugged in, and the host's ends of a guest's links. It refuses
 // to touch a link that is not, in number, name and kind, the one that was noted,
-// to take a port out of a bridge, and what is no bridge of the kernel's.
+// to take a port out of a bridge, a port that would keep addresses, and what is no
+// bridge of the kernel's.
 package bridge
 
 import (

@@ -81,17 +81,21 @@ func (now *state) readLearned() error {
 	}
 	now.learned = map[learnedKey]learned{}
 	for _, msg := range dump {
-		if key, l, ok := parseLearned(msg, time.Now()); ok {
+		keys, l := parseLearned(msg, time.Now())
+		for _, key := range keys {
 			now.learned[key] = l
 		}
 	}
 	return nil
 }
 
-func parseLearned(msg []byte, now time.Time) (key learnedKey, l learned, ok bool) {
+// parseLearned returns a key for each hop.
+func parseLearned(msg []byte, now time.Time) (keys []learnedKey, l learned) {
 	if len(msg) < unix.SizeofRtMsg || msg[5] != byte(byRouter) { // rtm_protocol
-		return key, l, false
+		return nil, l
 	}
+	var key learnedKey
+	var hops []byte
 	key.dst = netip.PrefixFrom(netip.IPv6Unspecified(), int(msg[1])) // rtm_dst_len
 	for _, a := range nested(msg[unix.SizeofRtMsg:]) {
 		number := uint32(0)
@@ -110,6 +114,8 @@ func parseLearned(msg []byte, now time.Time) (key learnedKey, l learned, ok bool
 			key.metric = int(number)
 		case unix.RTA_TABLE:
 			key.table = int(number)
+		case unix.RTA_MULTIPATH:
+			hops = a.Value
 		case unix.RTA_PREF:
 			l.preference = a.Value
 		case unix.RTA_CACHEINFO:
@@ -120,7 +126,29 @@ func parseLearned(msg []byte, now time.Time) (key learnedKey, l learned, ok bool
 			}
 		}
 	}
-	return key, l, true
+	return key.of(hops), l
+}
+
+// of is the key of each of the hops, struct rtnexthop with attributes; of a route
+// without that, it is the key.
+func (k learnedKey) of(hops []byte) (keys []learnedKey) {
+	if hops == nil {
+		return []learnedKey{k}
+	}
+	for len(hops) >= unix.SizeofRtNexthop {
+		size := int(binary.NativeEndian.Uint16(hops))
+		if size < unix.SizeofRtNexthop || size > len(hops) {
+			break
+		}
+		k.link = int(binary.NativeEndian.Uint32(hops[4:]))
+		for _, a := range nested(hops[unix.SizeofRtNexthop:size]) {
+			if a.Attr.Type == unix.RTA_GATEWAY {
+				k.via, _ = netip.AddrFromSlice(a.Value)
+			}
+		}
+		keys, hops = append(keys, k), hops[size:]
+	}
+	return keys
 }
 
 // expired reports whether the route of a router has ended, or is not known.

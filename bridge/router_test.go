@@ -26,9 +26,9 @@ func routed(t *testing.T) (router int) {
 		return give("eth0p", "fd00:9::fe/64", "fe80::1/64")
 	})
 	must(t, give("eth0", "fd00:9::1/64"))
-	for dst, metric := range map[string]int{"::/0": 1024, "2001:db8:aa::/48": 1024} {
+	for _, way := range [][2]string{{"::/0", "fe80::1"}, {"2001:db8:aa::/48", "fe80::1"}, {"2001:db8:aa::/48", "fe80::2"}} {
 		must(t, learned{until: time.Now().Add(time.Hour), preference: []byte{1}}.add(netlink.Route{LinkIndex: index(t, "eth0"), Family: unix.AF_INET6,
-			Dst: ipNet(network(dst)), Gw: ip("fe80::1").AsSlice(), Protocol: byRouter, Priority: metric, Type: unix.RTN_UNICAST, Table: unix.RT_TABLE_MAIN, MTU: 1400}))
+			Dst: ipNet(network(way[0])), Gw: ip(way[1]).AsSlice(), Protocol: byRouter, Priority: 1024, Type: unix.RTN_UNICAST, Table: unix.RT_TABLE_MAIN, MTU: 1400}))
 	}
 	return router
 }
@@ -65,7 +65,7 @@ func TestTheWayThatARouterToldMovesAndTheBridgeGoesOnHearingIt(t *testing.T) {
 	}
 	router := routed(t)
 	s := spec("eth0").moving()
-	want := []string{"2001:db8:aa::/48 via fe80::1 metric 1025", "default via fe80::1 metric 1025"}
+	want := []string{"2001:db8:aa::/48 via fe80::1 metric 1025", "2001:db8:aa::/48 via fe80::2 metric 1025", "default via fe80::1 metric 1025"}
 	failing := s
 	failing.Routes = []Route{{Dst: network("10.66.0.0/16"), Via: ip("10.77.0.1")}}
 	if _, err := Converge(t.Context(), failing); err == nil {
@@ -99,7 +99,7 @@ func TestTheWayThatARouterToldMovesAndTheBridgeGoesOnHearingIt(t *testing.T) {
 			t.Fatal("the bridge did not hear the router")
 		}
 	}
-	equal(t, "routes", sorted(of(t, "br0")).Routes, append(want[:1:1], "default via fe80::1", want[1]))
+	equal(t, "routes", sorted(of(t, "br0")).Routes, append(want[:2:2], "default via fe80::1", want[2]))
 	settled(t, s)
 	must(t, Delete(t.Context(), s, nil))
 	equal(t, "eth0's routes afterwards", sorted(of(t, "eth0")).Routes, want)

@@ -45,6 +45,15 @@ func TestTheHostStaysReachableWhereTheBridgeHasItsPortsAddress(t *testing.T) {
 	converge(t, s, "took 10.9.0.1/16 off eth0")
 }
 
+func TestAnAddressMovesAsTheSpecHasIt(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	simple(t)
+	converge(t, spec("eth0").with("10.9.0.1/16").moving(), "made br0", "added 10.9.0.1/16", "plugged in eth0",
+		"moved the route default via 10.9.0.254", "moved the route 10.4.0.0/16 via 10.9.0.254", "took 10.9.0.1/24 off eth0")
+}
+
 func TestAMoveOfNothingIsTold(t *testing.T) {
 	if !lab.NetNS(t) {
 		return

@@ -15,7 +15,8 @@ type Spec struct {
 	Routes    []Route   // out of the bridge; others stay
 
 	// Move has addresses and routes of the Ports become those of the bridge, so
-	// that the host stays reachable over it.
+	// that the host stays reachable over it. Without, a port that has an address of
+	// the bridge loses it, its routes move, and one with others is refused.
 	Move bool
 	// NoAddresses are interfaces that are to have no address, config_eth0="null"
 	// of netifrc. Link-local ones of IPv6 are the kernel's and stay.
@@ -35,7 +36,7 @@ type Spec struct {
 // Address is one of the bridge, in the terms of ip-address(8).
 type Address struct {
 	Prefix    netip.Prefix   // the address itself, and the length of its network
-	Broadcast netip.Addr     // IPv4; none given: the last of the network; 0.0.0.0: none
+	Broadcast netip.Addr     // IPv4; none given: as it is, at first the last of the network; 0.0.0.0: none
 	Peer      netip.Prefix   // of a point-to-point address
 	Label     string         // IPv4: the bridge's name, or that with ":x" after it
 	Scope     string         // "global", "site", "link", "host", or a number to 255; none: by the address

@@ -113,7 +113,7 @@ type Plug struct {
 	Guest  string `json:"guest"`
 	Link   string `json:"link"`  // "qdb-0", "vethX"
 	Index  int    `json:"index"` // of the link, in our network namespace
-	Bridge string `json:"bridge"`
+	Bridge string `json:"bridge"` // empty: nothing says; it is wherever it is plugged in
 }
 
 // Enterable is an Instance that one can be inside of. Both give the argv of a

@@ -9,7 +9,7 @@ const (
 	StatusFailed        = 1 // action failed
 	StatusUsage         = 2 // invalid or excess arguments
 	StatusUnimplemented = 3 // an init script's action that guests do not have
-	StatusRefused       = 4 // refused (identity in doubt) or insufficient privilege
+	StatusRefused       = 4 // refused (identity in doubt, in use, another's) or insufficient privilege
 	StatusNotInstalled  = 5 // a program that the guest needs is missing
 	StatusNotConfigured = 6 // the guest's configuration is missing or wrong
 	StatusNotRunning    = 7 // the action needs a running guest
