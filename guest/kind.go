@@ -111,8 +111,8 @@ type Plugged interface {
 // Plug is one interface of a guest's on the host.
 type Plug struct {
 	Guest  string `json:"guest"`
-	Link   string `json:"link"`  // "qdb-0", "vethX"
-	Index  int    `json:"index"` // of the link, in our network namespace
+	Link   string `json:"link"`   // "qdb-0", "vethX"
+	Index  int    `json:"index"`  // of the link, in our network namespace
 	Bridge string `json:"bridge"` // empty: nothing says; it is wherever it is plugged in
 }
 

@@ -336,7 +336,7 @@ func TestCacheIsReplacedAsAWhole(t *testing.T) {
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(run, "depend", "qemu.c"))
-	if want := "fresh || return 1\nneeds='net.br0 it'\\''s'\n"; err != nil || string(text) != want {
+	if want := "[ \"$stamp\" -nt \"/proc/$$\" ] && [ ! -e \"$made\" ] && return 1\nneeds='net.br0 it'\\''s'\nreturn 0\n"; err != nil || string(text) != want {
 		t.Errorf("%q, %v", text, err)
 	}
 	for dir, want := range map[string][]string{run: {"depend", "made-42-1", "root="}, filepath.Join(run, "depend"): {"qemu.c", "stamp"}} {
