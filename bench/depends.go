@@ -33,6 +33,14 @@ func (b *bench) depends() (err error) {
 	padding := strings.Repeat("#\n", strings.Count(initd.Script, "\n"))
 	bare.Install("/etc/init.d/guestrc", bareScript+padding, 0o755)
 	theirs.Install("/etc/init.d/guestrc", gentooScript+padding, 0o755)
+	// OpenRC reads the defaults of a kind for each of its instances.
+	defaults, err := ours.ReadFile("/etc/conf.d/lxc")
+	if err != nil {
+		return err
+	}
+	for _, m := range []*lab.Machine{bare, theirs} {
+		m.Install("/etc/conf.d/lxc", defaults, 0o644)
+	}
 	all := []*lab.Machine{bare, ours, theirs}
 	made := 0
 	for _, n := range []int{1, 100, 1000} {
