@@ -100,12 +100,19 @@ type Freezer interface {
 	Thaw(ctx context.Context, p *pidfile.Process) error
 }
 
-// Plugged is an Instance whose guest has interfaces of the host's plugged into
+// Plugger is a Kind whose guests have interfaces of the host's plugged into
 // bridges.
-type Plugged interface {
-	// Plugs are those of the running guest, and where they belong, whether or
-	// not they are plugged in now.
-	Plugs(ctx context.Context, p *pidfile.Process) ([]Plug, error)
+type Plugger interface {
+	// Plugs are those of running guests, and where they belong, whether or not
+	// they are plugged in now. What cannot be told of one is in the error, and
+	// those of the others are returned.
+	Plugs(ctx context.Context, running []RunningInstance) ([]Plug, error)
+}
+
+// RunningInstance is a guest as recalled, and its process.
+type RunningInstance struct {
+	Instance Instance
+	Process  *pidfile.Process
 }
 
 // Plug is one interface of a guest's on the host.

@@ -3,54 +3,52 @@ package guest
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
-// plugTimes is how many guests are looked at at once; some answer slowly.
-const plugTimes = 16
+// looks is how many guests are looked at at once; some answer slowly.
+const looks = 16
 
 // Plugs are the interfaces on the host of all running guests. Guests that
 // cannot be looked at are told of by the error, which does not keep the others
 // from being listed.
-func (h *House) Plugs(ctx context.Context) ([]Plug, error) {
+func (h *House) Plugs(ctx context.Context) (all []Plug, err error) {
 	names, err := h.Names()
 	if err != nil {
 		return nil, err
 	}
-	found, errs := make([][]Plug, len(names)), make([]error, len(names))
-	Each(len(names), plugTimes, func(i int) { found[i], errs[i] = h.plugs(ctx, names[i]) })
-	var all []Plug
-	for _, plugs := range found {
-		all = append(all, plugs...)
+	found, errs := make([]RunningInstance, len(names)), make([]error, len(names))
+	Each(len(names), looks, func(i int) { found[i], errs[i] = h.running(ctx, names[i]) })
+	running := map[string][]RunningInstance{}
+	for i, r := range found {
+		if r.Process != nil {
+			defer r.Process.Close()
+			running[names[i].Kind] = append(running[names[i].Kind], r)
+		}
+	}
+	for _, k := range h.Kinds {
+		if p, ok := k.(Plugger); ok && len(running[k.Name()]) > 0 {
+			plugs, err := p.Plugs(ctx, running[k.Name()])
+			all, errs = append(all, plugs...), append(errs, err)
+		}
 	}
 	return all, errors.Join(errs...)
 }
 
-func (h *House) plugs(ctx context.Context, n Name) ([]Plug, error) {
+// running finds n as its record has it; without one, nothing says where its
+// interfaces belong.
+func (h *House) running(ctx context.Context, n Name) (RunningInstance, error) {
 	dir, s, err := h.look(n)
-	if err != nil || dir == nil { // without a record nothing says where it belongs
-		return nil, err
+	if err != nil || dir == nil {
+		return RunningInstance{}, err
 	}
 	defer dir.Close()
 	if s.Memo == nil {
-		return nil, nil
+		return RunningInstance{}, nil
 	}
 	i, err := h.recorded(ctx, n, s)
 	if err != nil {
-		return nil, err
-	}
-	plugged, ok := i.(Plugged)
-	if !ok {
-		return nil, nil
+		return RunningInstance{}, err
 	}
 	p, err := find(ctx, dir, s, i)
-	if err != nil || p == nil {
-		return nil, err
-	}
-	defer p.Close()
-	plugs, err := plugged.Plugs(ctx, p)
-	if err != nil {
-		return nil, fmt.Errorf("cannot tell where %s is plugged in: %w", n, err)
-	}
-	return plugs, nil
+	return RunningInstance{i, p}, err
 }

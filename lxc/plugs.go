@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/guestrc/guestrc/bridge"
@@ -11,9 +12,33 @@ import (
 	"github.com/guestrc/guestrc/pidfile"
 )
 
-// Plugs are the host's ends of the container's veths that belong to bridges.
-// None while the container has no init, or when its monitor has ended.
-func (c *Container) Plugs(ctx context.Context, monitor *pidfile.Process) ([]guest.Plug, error) {
+// looks is how many monitors are asked at once; some answer slowly.
+const looks = 16
+
+// Plugs are the host's ends of containers' veths that belong to bridges. None of
+// a container without an init, or whose monitor has ended. The host's links are
+// listed once for all.
+func (Kind) Plugs(ctx context.Context, running []guest.RunningInstance) (all []guest.Plug, err error) {
+	links, err := bridge.Links()
+	if err != nil {
+		return nil, err
+	}
+	found, errs := make([][]guest.Plug, len(running)), make([]error, len(running))
+	guest.Each(len(running), looks, func(i int) {
+		c, ok := running[i].Instance.(*Container)
+		if !ok {
+			errs[i] = fmt.Errorf("cannot look at a %T as at a container", running[i].Instance)
+			return
+		}
+		var err error
+		if found[i], err = c.plugs(ctx, links, running[i].Process); err != nil {
+			errs[i] = fmt.Errorf("cannot tell where %s is plugged in: %w", c.Name, err)
+		}
+	})
+	return slices.Concat(found...), errors.Join(errs...)
+}
+
+func (c *Container) plugs(ctx context.Context, links *bridge.Listing, monitor *pidfile.Process) (plugs []guest.Plug, err error) {
 	if !slices.ContainsFunc(c.Links, func(l bridge.Link) bool { return l.Master != "" }) {
 		return nil, nil
 	}
@@ -25,11 +50,11 @@ func (c *Container) Plugs(ctx context.Context, monitor *pidfile.Process) ([]gues
 		return nil, err
 	}
 	defer init.Close()
-	return c.plugs(init)
+	return c.plugsOf(links, init)
 }
 
-func (c *Container) plugs(init *pidfile.Process) (plugs []guest.Plug, err error) {
-	peers, err := bridge.Peers(init.Pid())
+func (c *Container) plugsOf(links *bridge.Listing, init *pidfile.Process) (plugs []guest.Plug, err error) {
+	peers, err := bridge.PeersIn(links, init.Pid())
 	if init.Ended() {
 		return nil, nil
 	}

@@ -72,7 +72,9 @@ func TestPlugsFollowTheContainersLinks(t *testing.T) {
 		for _, name := range links {
 			plugs = append(plugs, guest.Plug{Guest: "lxc.web", Link: name, Index: named(t, name).Attrs().Index, Bridge: "br0"})
 		}
-		got, err := c.plugs(init)
+		listing, err := bridge.Links()
+		must(t, err)
+		got, err := c.plugsOf(listing, init)
 		if diff := cmp.Diff(plugs, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got)\n%s", what, err, diff)
 		}
@@ -123,7 +125,7 @@ func TestPlugsOfARealContainer(t *testing.T) {
 
 	bridges := func(what string) (links []int) {
 		t.Helper()
-		plugs, err := c.Plugs(ctx, monitor)
+		plugs, err := Kind{}.Plugs(ctx, []guest.RunningInstance{{Instance: c, Process: monitor}})
 		must(t, err)
 		var got []string
 		for _, p := range plugs {
@@ -144,7 +146,7 @@ func TestPlugsOfARealContainer(t *testing.T) {
 		t.Errorf("the links were %v, then %v (-then +without a bridge)\n%s", before, after, diff)
 	}
 	box.Stop(t)
-	if plugs, err := c.Plugs(ctx, monitor); plugs != nil || err != nil {
+	if plugs, err := (Kind{}).Plugs(ctx, []guest.RunningInstance{{Instance: c, Process: monitor}}); plugs != nil || err != nil {
 		t.Errorf("after the end: %v, %v", plugs, err)
 	}
 }

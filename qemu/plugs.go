@@ -38,11 +38,29 @@ func (m *Machine) ends() []hostEnd {
 	return ends
 }
 
-// Plugs are the taps that QEMU has open, as the kernel says, so that one of the
+// Plugs are the taps of machines.
+func (Kind) Plugs(_ context.Context, running []guest.RunningInstance) (all []guest.Plug, err error) {
+	var errs []error
+	for _, r := range running {
+		m, ok := r.Instance.(*Machine)
+		if !ok {
+			errs = append(errs, fmt.Errorf("cannot look at a %T as at a machine", r.Instance))
+			continue
+		}
+		plugs, err := m.plugs(r.Process)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot tell where %s is plugged in: %w", m.Name, err))
+		}
+		all = append(all, plugs...)
+	}
+	return all, errors.Join(errs...)
+}
+
+// plugs are the taps that QEMU has open, as the kernel says, so that one of the
 // same name is never taken for ours. Each has the bridge that the record knows
 // for it, or none: an administrator's tap is wherever he put it. None when QEMU
 // has ended, is in another network namespace, or was not to use any tap.
-func (m *Machine) Plugs(_ context.Context, p *pidfile.Process) ([]guest.Plug, error) {
+func (m *Machine) plugs(p *pidfile.Process) ([]guest.Plug, error) {
 	ends := m.ends()
 	if len(ends) == 0 {
 		return nil, nil

@@ -58,7 +58,7 @@ func TestPlugsAreTheTapsThatQEMUHasOpen(t *testing.T) {
 	m := recalled(t, "net0=bridge\nnet1=tap\nnet1_ifname=tap9\nnet2=bridge\nnet3=bridge\nnet3_br=lan\nnet3_ifname=lan1\nnet4=user\n")
 	want := func(what string, plugs ...guest.Plug) {
 		t.Helper()
-		got, err := m.Plugs(within(t, patience), r.p)
+		got, err := m.plugs(r.p)
 		if diff := cmp.Diff(plugs, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got)\n%s", what, err, diff)
 		}
@@ -78,7 +78,7 @@ func TestPlugsAreTheTapsThatQEMUHasOpen(t *testing.T) {
 	}
 	addTap(t, "qdb-0")
 	want("a stranger's tap has the name", own, lan, plug("other0", ""))
-	if plugs, err := recalled(t, "net0=user\n").Plugs(within(t, patience), r.p); plugs != nil || err != nil {
+	if plugs, err := recalled(t, "net0=user\n").plugs(r.p); plugs != nil || err != nil {
 		t.Errorf("without a tap: %v, %v", plugs, err)
 	}
 	r.Kill()
@@ -106,7 +106,7 @@ func TestPlugsOfTheHelpersTaps(t *testing.T) {
 	}
 	t.Cleanup(func() { self.Close() })
 	m := recalled(t, "net0=bridge\nnet0_helper=/helper\nnet1=bridge\nnet1_br=br1\nnet1_helper=/helper\n")
-	got, err := m.Plugs(within(t, patience), self)
+	got, err := m.plugs(self)
 	want := []guest.Plug{{Guest: "qemu.db", Link: "zap0", Index: link(t, "zap0").Index, Bridge: "br0"}, {Guest: "qemu.db", Link: "tap0", Index: link(t, "tap0").Index, Bridge: "br1"}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got)\n%s", err, diff)

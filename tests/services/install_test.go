@@ -130,10 +130,10 @@ func TestInstallEnableDisableUninstall(t *testing.T) {
 // What make install has put there is as it should be, and not uninstall's.
 func TestMakeInstallIsLeftAlone(t *testing.T) {
 	need.Root(t)
-	for _, init := range []string{"openrc", "systemd"} {
-		t.Run(init, func(t *testing.T) {
+	for _, c := range combinations(t) {
+		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, only(t, init)[0].boot, containers{})
+			h := newHost(t, c.boot, containers{})
 			before := h.tree()
 			if out := h.guestrc(0, "is as it should be", "install", "--init", "all"); strings.Contains(out, "replaced") || strings.Contains(out, "installed\n") {
 				t.Errorf("make install and guestrc install differ:\n%s", out)
@@ -213,8 +213,10 @@ func TestAdoptedMachineIsStartedAndGivenBack(t *testing.T) {
 
 // What a start would find here is part of what adopt tells.
 func TestAdoptionTellsOfThisHost(t *testing.T) {
-	need.Root(t)
-	h := newHost(t, only(t, "openrc")[0].boot, newMachines(t))
+	under(t, "openrc", adoptionTellsOfThisHost)
+}
+
+func adoptionTellsOfThisHost(t *testing.T, h *host) {
 	h.machine().Install("/etc/init.d/net.lo", fakeQEMU, 0o755)
 	h.machine().Install("/etc/init.d/qemu", fakeQEMU, 0o755)
 	h.machine().Install("/etc/conf.d/net", "bridge_br8=\"\"\nconfig_br8=\"10.77.8.1/24\"\n", 0o644)
