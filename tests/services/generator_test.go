@@ -86,7 +86,7 @@ func TestWhateverConfdSaysThereIsNoLoop(t *testing.T) {
 			enabled = append(enabled, unit(name))
 		}
 		m.Must(h.ctx, "systemctl", append([]string{"enable"}, enabled...)...)
-		out, errs, code := m.Run(h.ctx, "systemd-analyze", "--generators=yes", "verify", "multi-user.target")
+		out, errs, code := m.Run(h.ctx, "systemd-analyze", "--man=no", "--generators=yes", "verify", "multi-user.target")
 		if code != 0 || strings.Contains(out+errs, "cycl") {
 			t.Errorf("systemd-analyze verify multi-user.target: exit %d\n%s%s", code, out, errs)
 		}
@@ -115,7 +115,7 @@ func TestUnitsAreWellFormed(t *testing.T) {
 		m.Install("/etc/conf.d/lxc.c", "rc_want=qemu.x\n", 0o644)
 		h.describe("qemu.x", `disk0_file="/srv/a b/100%.img"`, "net0=bridge", "net0_br=br0", `rc_need="qemu.bad localmount"`)
 		for _, name := range []string{"qemu.x", "qemu.bad", "lxc.c", "net.br0", "qemu.undescribed"} {
-			out, errs, code := m.Run(h.ctx, "systemd-analyze", "--generators=yes", "verify", unit(name))
+			out, errs, code := m.Run(h.ctx, "systemd-analyze", "--man=no", "--generators=yes", "verify", unit(name))
 			if code != 0 || strings.TrimSpace(out+errs) != "" {
 				t.Errorf("systemd-analyze verify %s: exit %d\n%s%s", unit(name), code, out, errs)
 			}
