@@ -45,8 +45,8 @@ func (k fakeKind) Configure(_ context.Context, l Layout, n Name, c *confd.Config
 	return &fakeInstance{kind: k, layout: l, name: n, Seconds: "86400." + strconv.Itoa(os.Getpid())}, nil
 }
 
-func (k fakeKind) Described(Layout, Name) bool { return false }
-func (k fakeKind) Strays() bool                { return false }
+func (k fakeKind) Described(Layout, Name) (string, bool) { return "", false }
+func (k fakeKind) Strays() bool                          { return false }
 
 func (k fakeKind) Times(Name, *confd.Config) (start, stop time.Duration, err error) {
 	return time.Second, 10 * time.Second, nil

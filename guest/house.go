@@ -40,15 +40,22 @@ func (h *House) load(n Name, load func([]string, map[string]string) (*confd.Conf
 	files := h.Layout.ConfFiles(n)
 	preset := map[string]string{"RC_SVCNAME": n.String(), "SVCNAME": n.String(), "VM_NAME": n.Instance}
 	c, err := load(files, preset)
-	if errors.Is(err, fs.ErrNotExist) && h.described(n) {
-		if c, err = load(files[:1], preset); errors.Is(err, fs.ErrNotExist) {
+	hint := "describe it in " + files[len(files)-1]
+	if errors.Is(err, fs.ErrNotExist) {
+		where, described := h.described(n)
+		if where != "" {
+			hint += ", or in " + where
+		}
+		if described {
+			c, err = load(files[:1], preset)
+		}
+		if described && errors.Is(err, fs.ErrNotExist) {
 			c, err = confd.Parse("", nil, preset)
 		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &Error{Status: StatusNotConfigured, Msg: "cannot find guest " + n.String(), Err: err,
-			Hint: "describe it in " + files[len(files)-1]}
+		return nil, &Error{Status: StatusNotConfigured, Msg: "cannot find guest " + n.String(), Err: err, Hint: hint}
 	case err != nil:
 		return nil, &Error{Status: StatusNotConfigured, Msg: cannotUse(n), Err: err}
 	}
@@ -56,9 +63,12 @@ func (h *House) load(n Name, load func([]string, map[string]string) (*confd.Conf
 }
 
 // described tells whether n needs no conf.d file of its own.
-func (h *House) described(n Name) bool {
+func (h *House) described(n Name) (where string, yes bool) {
 	k, err := h.kind(n)
-	return err == nil && k.Described(h.Layout, n)
+	if err != nil {
+		return "", false
+	}
+	return k.Described(h.Layout, n)
 }
 
 func cannotUse(n Name) string { return "cannot use the configuration of " + n.String() }

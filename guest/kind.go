@@ -21,8 +21,8 @@ type Kind interface {
 	// Configure understands the files of one guest, and refuses faulty ones.
 	Configure(ctx context.Context, l Layout, n Name, c *confd.Config) (Instance, error)
 	// Described tells whether n exists although no conf.d file is its own: some
-	// kinds have configuration of their own.
-	Described(l Layout, n Name) bool
+	// kinds have configuration of their own. where it would be is for a hint.
+	Described(l Layout, n Name) (where string, yes bool)
 	// Strays tells whether a guest may run that we did not start: those kinds'
 	// instances look for it (Find) where nothing is on record.
 	Strays() bool

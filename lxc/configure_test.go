@@ -81,7 +81,7 @@ func TestWhereTheConfigurationIsLookedFor(t *testing.T) {
 		if got.ConfigFile != filepath.Join(l.Root, c.want) || got.LXCPath != filepath.Join(l.Root, c.path) {
 			t.Errorf("%s: %s in %s, want %s in %s", c.what, got.ConfigFile, got.LXCPath, c.want, c.path)
 		}
-		if described := (Kind{}).Described(l, web); described != (c.conf == "" || strings.Contains(c.what, "CONFIGFILE") || c.what == "lxcpath") {
+		if _, described := (Kind{}).Described(l, web); described != (c.conf == "" || strings.Contains(c.what, "CONFIGFILE") || c.what == "lxcpath") {
 			t.Errorf("%s: described %v", c.what, described)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/guestrc/guestrc/confd"
@@ -33,7 +34,7 @@ func (Kind) Configure(_ context.Context, l guest.Layout, n guest.Name, c *confd.
 
 // Described tells whether LXC has a configuration of that name: such a
 // container needs no conf.d file.
-func (Kind) Described(l guest.Layout, n guest.Name) bool {
+func (Kind) Described(l guest.Layout, n guest.Name) (where string, yes bool) {
 	lxcpath := lxcPath(l)
 	if conf, err := confd.Load(l.ConfFiles(n)[:1], nil); err == nil { // its faults are told when it is used
 		if v, ok := conf.Filled("lxcpath"); ok {
@@ -42,10 +43,10 @@ func (Kind) Described(l guest.Layout, n guest.Name) bool {
 	}
 	for _, path := range places(l, lxcpath, n.Instance) {
 		if _, err := os.Stat(path); err == nil {
-			return true
+			return path, true
 		}
 	}
-	return false
+	return filepath.Join(lxcpath, n.Instance, "config"), false
 }
 
 // Strays is true: LXC's own tools may have started a container.

@@ -27,7 +27,7 @@ func (Kind) Configure(ctx context.Context, l guest.Layout, n guest.Name, c *conf
 }
 
 // Described is false: a guest is what its conf.d file says.
-func (Kind) Described(guest.Layout, guest.Name) bool { return false }
+func (Kind) Described(guest.Layout, guest.Name) (where string, yes bool) { return "", false }
 
 // Strays is false: who started QEMU by other means keeps it.
 func (Kind) Strays() bool { return false }

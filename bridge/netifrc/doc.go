@@ -10,6 +10,7 @@ package netifrc
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/guestrc/guestrc/bridge"
@@ -70,6 +71,8 @@ func wrongName(name string) string {
 		return "an interface's name has at most 15 bytes"
 	case strings.Trim(name, letters+"_.-") != "" || name == "." || name == "..":
 		return "an interface's name has letters, digits, _ . and -"
+	case slices.Contains([]string{"all", "default", "lo"}, name): // sysctl_dev_name_is_allowed in the kernel; lo is there
+		return "the kernel has that name for something else"
 	}
 	return ""
 }

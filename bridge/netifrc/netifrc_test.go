@@ -408,3 +408,13 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestNamesThatNoBridgeCanHave(t *testing.T) {
+	for name, want := range map[string]string{
+		"": "empty", "abcdefghijklmnop": "at most 15 bytes", "a b": "letters", "..": "letters", "all": "something else", "default": "something else", "lo": "something else",
+	} {
+		if _, err := Read(t.TempDir(), name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

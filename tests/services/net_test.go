@@ -70,6 +70,16 @@ func (n network) reach(when string, addresses ...string) {
 	}
 }
 
+// reload has the init system change what differs.
+func (n network) reload(name string) {
+	n.t.Helper()
+	if _, ok := n.system.(*openRC); ok {
+		n.machine().Must(n.ctx, "rc-service", name, "reload")
+		return
+	}
+	n.machine().Must(n.ctx, "systemctl", "reload", unit(name))
+}
+
 // link is the number of the bridge's interface, which another one would not have.
 func (n network) link() string {
 	n.t.Helper()
@@ -130,6 +140,8 @@ func TestBridgeIsRestartedUnderGuests(t *testing.T) {
 		if got := n.machine().Must(n.ctx, "ip", "-o", "address", "show", "dev", "br0"); !strings.Contains(got, "10.78.0.1/24") {
 			t.Errorf("the new address is missing:\n%s", got)
 		}
+
+		n.reload("net.br0")
 
 		out, code := n.stop(n.ctx, "net.br0")
 		for _, name := range []string{vm, ct} {
