@@ -5,12 +5,10 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/bridge/netifrc"
@@ -77,10 +75,6 @@ func open(ctx context.Context, l guest.Layout, n guest.Name) (dir *os.File, rele
 	return dir, func() error { return errors.Join(unlock(), dir.Close()) }, nil
 }
 
-// recordName is the file that says how the bridge was started: a stop acts on
-// that, whatever became of the files since.
-const recordName = "bridge.json"
-
 // Start makes the bridge as its files say and returns what it changed. Guests
 // of a bridge that is made anew are plugged in by Replug.
 func (b *Bridge) Start(ctx context.Context) (changes []string, err error) {
@@ -93,28 +87,25 @@ func (b *Bridge) Start(ctx context.Context) (changes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// A record that cannot be read is replaced: it says less than the files.
+	old, known, _ := recorded(dir)
+	known = known && there
 	started := b.Conf.Spec
-	if old, known, _ := recorded(dir); there && known && old.Move {
-		// What an earlier start took from the ports is to be given back, though
-		// the files no longer say so.
-		started.Move = true
-		for _, port := range old.Ports {
-			if !slices.Contains(b.Conf.Spec.Ports, port) {
-				started.Ports = append(slices.Clip(started.Ports), port)
-			}
-		}
+	if known {
+		started = both(started, old)
 	}
-	if changes, err = bridge.Converge(ctx, b.Conf.Spec); err != nil {
-		return changes, fmt.Errorf("cannot start %s: %w", b.Name, err)
+	// Beforehand: a start that is killed halfway has taken something, too.
+	if err := record(dir, started); err != nil {
+		return nil, err
 	}
-	record, err := json.Marshal(started)
-	if err == nil {
-		err = pidfile.WriteFile(dir, recordName, append(record, '\n'), 0o644)
+	if changes, err = bridge.Converge(ctx, b.Conf.Spec); err == nil {
+		return changes, nil
 	}
-	if err != nil {
-		return changes, fmt.Errorf("cannot record the start of %s: %w", b.Name, err)
+	err = fmt.Errorf("cannot start %s: %w", b.Name, err)
+	if known {
+		return changes, errors.Join(err, record(dir, old))
 	}
-	return changes, nil
+	return changes, errors.Join(err, forget(dir))
 }
 
 // Depends is what the bridge's service depends on.

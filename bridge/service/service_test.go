@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,5 +210,46 @@ func TestStopActsOnWhatWasStarted(t *testing.T) {
 	}
 	if was, _, err := Stop(t.Context(), l, br0, nil, true); !was || err != nil {
 		t.Errorf("forced: %v, %v", was, err)
+	}
+}
+
+// What a start took from the port goes back to it, and what files once gave the
+// bridge does not, after any edits. A start that fails leaves the record as it was.
+func TestWhatWasTakenIsGivenBackAfterEdits(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": ""})
+	tap(t, "eth0", "")
+	eth0, err := netlink.LinkByName("eth0")
+	if err == nil {
+		err = netlink.AddrAdd(eth0, &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(192, 0, 2, 10), Mask: net.CIDRMask(24, 32)}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		"ports=eth0\nmove_addresses=yes\naddresses=10.0.0.1/24\n",
+		"ports=eth0\naddresses=10.1.0.1/24\n",
+		"ports=absent0\n", // fails
+		"ports=\naddresses=10.2.0.1/24\n",
+	} {
+		if err := os.WriteFile(l.At("etc/conf.d/net.br0"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := described(t, l).Start(t.Context()); (err != nil) != strings.Contains(text, "absent0") {
+			t.Fatalf("%q: %v", text, err)
+		}
+	}
+	if was, _, err := Stop(t.Context(), l, br0, nil, false); !was || err != nil {
+		t.Fatalf("%v, %v", was, err)
+	}
+	list, err := netlink.AddrList(eth0, netlink.FAMILY_V4)
+	var got []string
+	for _, a := range list {
+		got = append(got, a.IPNet.String())
+	}
+	if diff := cmp.Diff([]string{"192.0.2.10/24"}, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
 	}
 }

@@ -2,12 +2,9 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -75,28 +72,6 @@ func started(l guest.Layout, n guest.Name, dir *os.File) (bridge.Spec, error) {
 		}
 	}
 	return bridge.Spec{Name: n.Instance}, err
-}
-
-// recorded is what the last start put on record.
-func recorded(dir *os.File) (spec bridge.Spec, known bool, err error) {
-	record, err := os.ReadFile(filepath.Join(dir.Name(), recordName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return spec, false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(record, &spec)
-	}
-	if err != nil {
-		return bridge.Spec{}, false, fmt.Errorf("cannot read how the bridge was started: %w", err)
-	}
-	return spec, true, nil
-}
-
-func forget(dir *os.File) error {
-	if err := os.Remove(filepath.Join(dir.Name(), recordName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot remove the record of a start: %w", err)
-	}
-	return nil
 }
 
 // whose is the guest whose interface link is, if it is one's.
