@@ -20,13 +20,14 @@ func TestEditOfAnIncludeChangesDependencies(t *testing.T) {
 		}
 		c := h.container(rootfs.Sysvinit, rootfs.Extra("lxc.net.0.type = veth"))
 		include := filepath.Join(c.Dir, "network.conf")
+		later := time.Now()
 		edit := func(text string) {
 			t.Helper()
 			if err := os.WriteFile(include, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			// OpenRC does not see an edit in the second of its last look.
-			later := time.Now().Add(5 * time.Second)
+			// OpenRC does not see an edit in the second of the last that it saw.
+			later = later.Add(5 * time.Second)
 			if err := os.Chtimes(include, later, later); err != nil {
 				t.Fatal(err)
 			}

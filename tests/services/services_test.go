@@ -175,7 +175,7 @@ func TestRunlevel(t *testing.T) {
 func TestScriptItself(t *testing.T) {
 	under(t, "openrc", func(t *testing.T, h *host) {
 		out, code := h.start(h.ctx, "guestrc")
-		if code == 0 || !strings.Contains(out, "ln -s guestrc /etc/init.d/qemu.NAME") || !strings.Contains(out, "ln -s guestrc /etc/init.d/lxc.NAME") {
+		if code == 0 || !strings.Contains(out, "guestrc enable qemu.NAME") || !strings.Contains(out, "lxc.NAME") || !strings.Contains(out, "net.NAME") {
 			t.Errorf("start of guestrc itself: exit %d\n%s", code, out)
 		}
 	})
