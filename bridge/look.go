@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	"github.com/vishvananda/netlink"
@@ -40,16 +41,30 @@ func Look(name string) (Status, error) {
 	if now.links, err = list(); err != nil {
 		return Status{}, err
 	}
-	now.addrs, err = whole(func() ([]netlink.Addr, error) { return netlink.AddrList(br, netlink.FAMILY_ALL) })
-	if err != nil {
-		return Status{}, fmt.Errorf("cannot list the addresses of %s: %w", name, err)
-	}
 	s := Status{Exists: true, Up: up(br)}
-	for _, a := range now.addrsOf(br.Attrs().Index) {
-		s.Addresses = append(s.Addresses, prefix(a.IPNet))
+	if s.Addresses, err = Addresses(name); err != nil {
+		return Status{}, err
 	}
 	s.Ports = now.ports(br.Attrs().Index)
 	return s, nil
+}
+
+// Addresses are those of a link, without IPv6 link-local and temporary ones;
+// none when there is no such link.
+func Addresses(name string) (prefixes []netip.Prefix, err error) {
+	l, err := named(name)
+	if l == nil {
+		return nil, err
+	}
+	now := &state{}
+	now.addrs, err = whole(func() ([]netlink.Addr, error) { return netlink.AddrList(l, netlink.FAMILY_ALL) })
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the addresses of %s: %w", name, err)
+	}
+	for _, a := range now.addrsOf(l.Attrs().Index) {
+		prefixes = append(prefixes, prefix(a.IPNet))
+	}
+	return prefixes, nil
 }
 
 func (now *state) ports(bridge int) (ports []Link) {

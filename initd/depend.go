@@ -66,7 +66,10 @@ func Mark(dir, calculation string, now time.Time) error {
 		if !strings.HasPrefix(e.Name(), markPrefix) && !strings.HasPrefix(e.Name(), asidePrefix) {
 			continue
 		}
-		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()).Abs() > keptFor {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(e.Name(), markPrefix), "-")
+		_, err := os.Stat("/proc/" + pid)
+		ended := number(pid) && errors.Is(err, fs.ErrNotExist)
+		if info, err := e.Info(); ended || err == nil && now.Sub(info.ModTime()).Abs() > keptFor {
 			_ = os.RemoveAll(filepath.Join(dir, e.Name())) // the next one will
 		}
 	}
@@ -229,7 +232,7 @@ func variable(word string) string {
 // times. A stamp from the future, as the clock was set back, tells nothing.
 func (d Depends) fragment(run string, inputs []string) string {
 	var b strings.Builder
-	b.WriteString(`[ "$stamp" -nt "/proc/$$"`)
+	b.WriteString(`[ ! -e "$stamp" -o "$stamp" -nt "/proc/$$"`)
 	for _, path := range inputs {
 		b.WriteString(" -o " + quote(path) + ` -nt "$stamp"`)
 	}
@@ -239,11 +242,27 @@ func (d Depends) fragment(run string, inputs []string) string {
 	}
 	var config []string
 	for _, path := range d.Config {
-		config = append(config, configPath(run, path))
+		if !strings.Contains(path, "#") && !deep(path) { // a comment to rc_config_list
+			config = append(config, configPath(run, path))
+		}
 	}
 	b.WriteString(assignment("configs", config))
 	b.WriteString("return 0\n")
 	return b.String()
+}
+
+// deep tells whether path is a directory with directories in it. OpenRC would
+// look at all that is below it, wherever links lead (deep_mtime_check in
+// librc-depend.c): a container's root, or the host's.
+func deep(path string) bool {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return false
+	}
+	entries, err := os.ReadDir(path)
+	return err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		info, err := os.Stat(filepath.Join(path, e.Name()))
+		return err == nil && info.IsDir()
+	})
 }
 
 // assignment leaves out what OpenRC's cache, which is split at blanks, cannot

@@ -267,6 +267,31 @@ func TestCacheOfTheFutureIsMadeAnew(t *testing.T) {
 	})
 }
 
+// OpenRC would walk through a directory that it is told of, and all below it.
+func TestOpenRCIsToldOfNoTree(t *testing.T) {
+	run, dir := t.TempDir(), t.TempDir()
+	for _, path := range []string{"flat", "tree/below", "links"} {
+		if err := os.MkdirAll(filepath.Join(dir, path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/", filepath.Join(dir, "links", "x")); err != nil {
+		t.Fatal(err)
+	}
+	var config []string
+	for _, name := range []string{"file", "flat", "tree", "links", "#x/file", "a b"} {
+		config = append(config, filepath.Join(dir, name))
+	}
+	if err := WriteCache(run, time.Now(), []Depends{{Service: "lxc.a", Config: config}}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(run, "depend", "lxc.a"))
+	want := fmt.Sprintf("configs='%[1]s/root=%[2]s/file %[1]s/root=%[2]s/flat'\n", run, dir)
+	if err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("%v: %s\nwant %s", err, text, want)
+	}
+}
+
 // A program that fails is not run for every service.
 func TestFailureIsNotRepeated(t *testing.T) {
 	t.Setenv("FAIL", "yes")
@@ -328,18 +353,20 @@ func TestCacheIsReplacedAsAWhole(t *testing.T) {
 		}
 	}
 	for _, services := range [][]Depends{{{Service: "qemu.a"}, {Service: "qemu.b"}}, {{Service: "qemu.c", Lines: []Line{{"need", []string{"net.br0", "two words", "it's", "a*"}}}}}} {
-		if err := Mark(run, "42-1", began); err != nil {
-			t.Fatal(err)
+		for _, calculation := range []string{"4194305-1", fmt.Sprintf("%d-1", os.Getpid())} { // one beyond PID_MAX_LIMIT
+			if err := Mark(run, calculation, began); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := WriteCache(run, began, services); err != nil {
 			t.Fatal(err)
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(run, "depend", "qemu.c"))
-	if want := "[ \"$stamp\" -nt \"/proc/$$\" ] && [ ! -e \"$made\" ] && return 1\nneeds='net.br0 it'\\''s'\nreturn 0\n"; err != nil || string(text) != want {
+	if want := "[ ! -e \"$stamp\" -o \"$stamp\" -nt \"/proc/$$\" ] && [ ! -e \"$made\" ] && return 1\nneeds='net.br0 it'\\''s'\nreturn 0\n"; err != nil || string(text) != want {
 		t.Errorf("%q, %v", text, err)
 	}
-	for dir, want := range map[string][]string{run: {"depend", "made-42-1", "root="}, filepath.Join(run, "depend"): {"qemu.c", "stamp"}} {
+	for dir, want := range map[string][]string{run: {"depend", fmt.Sprintf("made-%d-1", os.Getpid()), "root="}, filepath.Join(run, "depend"): {"qemu.c", "stamp"}} {
 		var got []string
 		entries, err := os.ReadDir(dir)
 		for _, e := range entries {

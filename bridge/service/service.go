@@ -83,29 +83,25 @@ func (b *Bridge) Start(ctx context.Context) (changes []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	there, err := bridge.Exists(b.Name.Instance)
+	r, err := b.record(dir)
 	if err != nil {
 		return nil, err
 	}
-	// A record that cannot be read is replaced: it says less than the files.
-	old, known, _ := recorded(dir)
-	known = known && there
-	started := b.Conf.Spec
-	if known {
-		started = both(started, old)
-	}
 	// Beforehand: a start that is killed halfway has taken something, too.
-	if err := record(dir, started); err != nil {
+	if err := r.save(dir); err != nil {
 		return nil, err
 	}
-	if changes, err = bridge.Converge(ctx, b.Conf.Spec); err == nil {
-		return changes, nil
+	changes, err = bridge.Converge(ctx, b.Conf.Spec)
+	if err != nil {
+		err = fmt.Errorf("cannot start %s: %w", b.Name, err)
 	}
-	err = fmt.Errorf("cannot start %s: %w", b.Name, err)
-	if known {
-		return changes, errors.Join(err, record(dir, old))
+	// A start that fails takes everything back, unless that fails, too.
+	link, there, errLook := bridge.Lookup(b.Name.Instance)
+	if errLook == nil && !there {
+		return changes, errors.Join(err, forget(dir))
 	}
-	return changes, errors.Join(err, forget(dir))
+	r.Index = link.Index
+	return changes, errors.Join(err, errLook, r.save(dir))
 }
 
 // Depends is what the bridge's service depends on.

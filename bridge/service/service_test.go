@@ -228,8 +228,10 @@ func TestWhatWasTakenIsGivenBackAfterEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tap(t, "eth1", "")
 	for _, text := range []string{
 		"ports=eth0\nmove_addresses=yes\naddresses=10.0.0.1/24\n",
+		"ports='eth1 eth0'\naddresses='192.0.2.10/24 10.0.0.1/24'\n",
 		"ports=eth0\naddresses=10.1.0.1/24\n",
 		"ports=absent0\n", // fails
 		"ports=\naddresses=10.2.0.1/24\n",
@@ -251,5 +253,39 @@ func TestWhatWasTakenIsGivenBackAfterEdits(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"192.0.2.10/24"}, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+// A record is of the bridge that was started, and of no other of its name.
+func TestRecordIsOfOneBridge(t *testing.T) {
+	if !lab.NetNS(t) {
+		return
+	}
+	l := layoutWith(t, map[string]string{"etc/conf.d/net.br0": "ports=eth0\n"})
+	tap(t, "eth0", "")
+	if _, err := described(t, l).Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	br, err := netlink.LinkByName("br0")
+	must(err)
+	must(netlink.LinkDel(br))
+	must(os.Remove(l.At("etc/conf.d/net.br0")))
+	a := netlink.NewLinkAttrs()
+	a.Name = "br0"
+	must(netlink.LinkAdd(&netlink.Bridge{LinkAttrs: a}))
+	if _, _, err := Stop(t.Context(), l, br0, nil, false); status(err) != guest.StatusNotConfigured {
+		t.Errorf("a stranger's bridge: %v", err)
+	}
+	br, err = netlink.LinkByName("br0")
+	must(err)
+	must(netlink.LinkDel(br))
+	if was, _, err := Stop(t.Context(), l, br0, nil, false); was || err != nil || Known(l, br0) {
+		t.Errorf("once it is gone: %v, %v, known %v", was, err, Known(l, br0))
 	}
 }

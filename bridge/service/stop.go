@@ -21,11 +21,14 @@ func Stop(ctx context.Context, l guest.Layout, n guest.Name, plugs []guest.Plug,
 		return false, nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	exists, _, err := bridge.IsBridge(n.Instance)
-	if err != nil || !exists {
-		return exists, nil, err
+	link, there, err := bridge.Lookup(n.Instance)
+	if err != nil {
+		return true, nil, err
 	}
-	spec, err := started(l, n, dir)
+	if !there {
+		return false, nil, forget(dir)
+	}
+	spec, err := started(l, n, dir, link.Index)
 	if err != nil && !force {
 		return true, nil, err
 	}
@@ -58,12 +61,12 @@ func Stop(ctx context.Context, l guest.Layout, n guest.Name, plugs []guest.Plug,
 	return true, slices.Compact(cut), forget(dir)
 }
 
-// started is how the bridge was started; one that was not started by us is
+// started is the bridge as it was started; one that was not started by us is
 // understood from its files. With an error it is only what has that name.
-func started(l guest.Layout, n guest.Name, dir *os.File) (bridge.Spec, error) {
-	spec, known, err := recorded(dir)
-	if known && spec.Name == n.Instance {
-		return spec, nil
+func started(l guest.Layout, n guest.Name, dir *os.File, index int) (bridge.Spec, error) {
+	r, known, err := recorded(dir, index)
+	if known {
+		return r.spec(n.Instance)
 	}
 	if err == nil {
 		var b *Bridge
