@@ -53,9 +53,14 @@ func TestUnitsSayWhatConfdSays(t *testing.T) {
 			}
 		}
 		h.has("qemu.x", "Requires", []string{unit("qemu.db"), "chronyd.service"}, "networking.service", unit("net.br0"), "network-online.target")
-		h.has("qemu.x", "Wants", []string{unit("net.br0"), "networking.service", "network-online.target", "oldd.service"}, unit("net.br1"), "systemd-networkd.service")
+		h.has("qemu.x", "Wants", []string{unit("net.br0"), "networking.service", "network-online.target"}, unit("net.br1"), "systemd-networkd.service")
 		h.has("qemu.x", "After", []string{unit("qemu.db"), "chronyd.service", unit("net.br0"), "networking.service", "systemd-networkd.service",
-			"network-online.target", "oldd.service", "nss-lookup.target", "local-fs.target"})
+			"network-online.target", "nss-lookup.target", "local-fs.target"})
+		// systemd 260 knows LSB scripts no more.
+		if _, _, code := m.Run(h.ctx, "test", "-e", "/usr/lib/systemd/system-generators/systemd-sysv-generator"); code == 0 {
+			h.has("qemu.x", "Wants", []string{"oldd.service"})
+			h.has("qemu.x", "After", []string{"oldd.service"})
+		}
 		h.has("qemu.x", "Before", []string{unit("qemu.lb")})
 		h.shows("qemu.x", "TimeoutStopUSec", "2min 33s") // the schedule's sum, and 30 s
 		h.shows("qemu.x", "SourcePath", "/etc/conf.d/qemu.x")
@@ -116,6 +121,8 @@ func TestUnitsAreWellFormed(t *testing.T) {
 		h.describe("qemu.x", `disk0_file="/srv/a b/100%.img"`, "net0=bridge", "net0_br=br0", `rc_need="qemu.bad localmount"`)
 		for _, name := range []string{"qemu.x", "qemu.bad", "lxc.c", "net.br0", "qemu.undescribed"} {
 			out, errs, code := m.Run(h.ctx, "systemd-analyze", "--man=no", "--generators=yes", "verify", unit(name))
+			// What systemd 262 says of the sandbox that it runs generators in is about this machine.
+			errs = strings.ReplaceAll(errs, "Read-only bind remount failed, ignoring: Operation not supported\n", "")
 			if code != 0 || strings.TrimSpace(out+errs) != "" {
 				t.Errorf("systemd-analyze verify %s: exit %d\n%s%s", unit(name), code, out, errs)
 			}
