@@ -2,7 +2,6 @@ package guest
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -15,10 +14,21 @@ type Name struct {
 // String gives KIND.NAME, the form used everywhere.
 func (n Name) String() string { return n.Kind + "." + n.Instance }
 
-var (
-	kindPattern     = regexp.MustCompile(`^[a-z][a-z0-9]{0,15}$`)
-	instancePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+const (
+	lower = "abcdefghijklmnopqrstuvwxyz"
+	upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digit = "0123456789"
 )
+
+// isName tells whether s has 1 to longest bytes, the first one of first, and all
+// of first and rest. A regular expression would be compiled at every execution.
+func isName(s string, longest int, first, rest string) bool {
+	return s != "" && len(s) <= longest && strings.Contains(first, s[:1]) && strings.Trim(s, first+rest) == ""
+}
+
+func isKindName(s string) bool { return isName(s, 16, lower, digit) }
+
+func isInstanceName(s string) bool { return isName(s, 64, lower+upper+digit, "_.-") }
 
 // ParseName reads KIND.NAME. It is the only place that does; whatever holds a
 // Name need not check it again. The instance is safe as one path element, as
@@ -29,10 +39,10 @@ func ParseName(s string) (Name, error) {
 	case !ok:
 		return Name{}, &Error{Status: StatusUsage, Msg: fmt.Sprintf("cannot read guest name %q: it has no dot", clip(s)),
 			Hint: "a guest is KIND.NAME, for example qemu.db"}
-	case !kindPattern.MatchString(kind):
+	case !isKindName(kind):
 		return Name{}, &Error{Status: StatusUsage, Msg: fmt.Sprintf("cannot read guest name %q: %q is no kind", clip(s), clip(kind)),
 			Hint: "a guest is KIND.NAME, for example qemu.db"}
-	case !instancePattern.MatchString(instance):
+	case !isInstanceName(instance):
 		return Name{}, &Error{Status: StatusUsage, Msg: fmt.Sprintf("cannot read guest name %q: the part after the first dot is not valid", clip(s)),
 			Hint: "1 to 64 letters, digits, _ . or -, the first a letter or digit"}
 	}
