@@ -26,8 +26,9 @@ func (e *env) services(names []guest.Name) ([]guest.Service, []error) {
 	return services, errs
 }
 
-// bridgeTime is what making a bridge may take: the kernel does it at once.
-const bridgeTime = guest.LockPatience + 10*time.Second
+// bridgeTime is what making a bridge may take. Spanning tree keeps a new port shut
+// for twice the forward delay, of at most 30 s; all else the kernel does at once.
+const bridgeTime = guest.LockPatience + 70*time.Second
 
 func (e *env) bridgeService(n guest.Name) (guest.Service, error) {
 	s := guest.Service{Set: deps.Set{Inputs: service.Inputs(e.house.Layout, n)}, Start: bridgeTime, Stop: bridgeTime}
