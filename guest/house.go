@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/history"
 	"github.com/guestrc/guestrc/pidfile"
 )
 
@@ -18,6 +19,9 @@ type House struct {
 	Layout Layout
 	Kinds  []Kind
 	Now    func() time.Time
+	// Occasion is why many guests are started or stopped now; nil for one
+	// alone. Stops are over by its Deadline.
+	Occasion *history.Occasion
 }
 
 // kind finds the kind of n.

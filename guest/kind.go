@@ -131,6 +131,53 @@ type Enterable interface {
 	Console(ctx context.Context, p *pidfile.Process) ([]string, error)
 }
 
+// Measurer is an Instance that can tell what a running guest uses of the host.
+type Measurer interface {
+	Measure(p *pidfile.Process) (Usage, error)
+}
+
+// Usage is what a guest uses of the host, all of its processes together.
+type Usage struct {
+	CPU      time.Duration `json:"-"`         // processor time since its start
+	Memory   uint64        `json:"memory"`    // resident bytes, without caches
+	Read     uint64        `json:"read"`      // bytes read from block devices; 0 where nothing tells
+	Written  uint64        `json:"written"`   // bytes written to them
+	Received uint64        `json:"received"`  // bytes that came in by its interfaces, as far as they are known
+	Sent     uint64        `json:"sent"`      // bytes that went out
+	Limit    uint64        `json:"limit"`     // most memory that it may use, in bytes; 0: no limit is known
+	Procs    int           `json:"processes"` // 0 where nothing tells
+}
+
+// Explainer is an Instance that knows why a stop of its guest would not be a
+// clean one.
+type Explainer interface {
+	// Explain looks at the guest as it is now (p) without asking it for
+	// anything that it would notice as a request, and changes nothing. p is nil
+	// for one that does not run: then it looks at its files alone.
+	Explain(ctx context.Context, p *pidfile.Process) []Reason
+}
+
+// Reason is one answer to why a guest would not stop cleanly.
+type Reason struct {
+	Rung     string `json:"rung,omitempty"` // that it concerns; empty: all
+	Severity string `json:"severity"`       // Good, Doubtful or Bad
+	Text     string `json:"text"`           // "no agent answers on its channel"
+	Hint     string `json:"hint,omitempty"` // what to do about it
+}
+
+// The severities of a Reason.
+const (
+	Good     = "good"     // the rung will work, as far as can be seen
+	Doubtful = "doubtful" // it may not
+	Bad      = "bad"      // it will not
+)
+
+// Ender is an Instance that can tell when a guest ended that nobody watched.
+type Ender interface {
+	// Ended is from traces such as the times of files; false when there are none.
+	Ended() (time.Time, bool)
+}
+
 // Target is a shutdown.Target that prepares itself and knows afterwards why it
 // ended.
 type Target interface {
@@ -177,6 +224,7 @@ type Condition struct {
 	State string `json:"state"`          // "running", "paused", … ; "unknown" when it did not answer
 	Why   string `json:"why,omitempty"`  // for unknown: what is in the way
 	Init  string `json:"init,omitempty"` // what PID 1 is, where that can be told: "systemd"
+	OS    string `json:"os,omitempty"`   // the guest's operating system, where that can be told: "Debian GNU/Linux 12"
 }
 
 // Progress is told what goes on; cmd turns it into words and notifications.

@@ -4,7 +4,12 @@ import "path/filepath"
 
 // Layout is where everything lies. Root is "/" on a host; tests and packagers
 // move it with --root. Paths inside conf.d files are never moved.
-type Layout struct{ Root string }
+type Layout struct {
+	Root string
+	// Run is where the run directories are instead of /run/guestrc, for guests
+	// that are nobody's service (guestrc run). It is not moved by Root.
+	Run string
+}
 
 // At is a path below the root.
 func (l Layout) At(elem ...string) string {
@@ -23,7 +28,18 @@ func (l Layout) ConfFiles(n Name) []string {
 }
 
 // RunBase holds one directory per guest.
-func (l Layout) RunBase() string { return l.At("run", "guestrc") }
+func (l Layout) RunBase() string {
+	if l.Run != "" {
+		return l.Run
+	}
+	return l.At("run", "guestrc")
+}
+
+// HostConf holds what concerns all guests together (package host).
+func (l Layout) HostConf() string { return filepath.Join(l.ConfDir(), "guestrc") }
+
+// HistoryDir holds what became of guests, a file for each (package history).
+func (l Layout) HistoryDir() string { return l.At("var", "lib", "guestrc", "history") }
 
 // RunDir is root-owned, 0755: lock, lease, pid, state.json.
 func (l Layout) RunDir(n Name) string { return filepath.Join(l.RunBase(), n.String()) }

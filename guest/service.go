@@ -15,6 +15,7 @@ import (
 type Service struct {
 	deps.Set
 	Start, Stop time.Duration // what they may take; math.MaxInt64: for ever
+	Policy
 }
 
 // Service reads the files of n and looks at nothing else. What faulty files
@@ -42,7 +43,9 @@ func (h *House) service(n Name, loader *confd.Loader) (s Service, err error) {
 	s.Inputs = append(s.Inputs, found.Inputs...)
 	start, stop, errTimes := k.Times(n, c)
 	s.Start, s.Stop = LockPatience+start, stop
-	return s, errors.Join(err, errTimes)
+	policy, errPolicy := policyOf(c)
+	s.Policy = policy
+	return s, errors.Join(err, errTimes, errPolicy)
 }
 
 // Reader is Service for many at one time, of which it reads once what they have

@@ -43,6 +43,17 @@ var Vars = confd.Table{
 	{Name: "systemd_container", Group: "Without effect", Type: confd.String, Theirs: true,
 		Help: "Ignored: what init needs follows from what it is; lxc.mount.auto = cgroup:rw is for LXC's configuration."},
 
+	{Name: "respawn", Group: "Service", Type: confd.Enum, Choices: []string{"never", "on-crash", "always"}, Default: "never",
+		Help: "Whether the init system starts the guest again when it ends without having been told to: never; on-crash, when its process died; always, also when it powered itself off. A guest's own reboot is not an end."},
+	{Name: "respawn_delay", Group: "Service", Type: confd.Seconds, Default: "1",
+		Help: "Seconds to wait before that."},
+	{Name: "respawn_max", Group: "Service", Type: confd.Int, Default: "10",
+		Help: "How often at most within respawn_period; then it is left as it is. 0: any number of times."},
+	{Name: "respawn_period", Group: "Service", Type: confd.Seconds, Default: "600",
+		Help: "The seconds that respawn_max is about."},
+	{Name: "stop_last", Group: "Service", Type: confd.Bool, Default: "no",
+		Help: "Keep the guest until all others are down when the host shuts down, or at stop --all: for one that serves the others. Under systemd it is also started before them."},
+
 	{Name: "bridge_dep", Group: "Dependencies", Type: confd.Enum, Choices: []string{"want", "need", "none"}, Default: "want",
 		Help: "What the services of the guest's bridges (net.br0) are to its own. want: they are started first, and the guest runs on when one is stopped or restarted; need: it is stopped or restarted too, and starts only if they did; none: nothing."},
 	{Name: "rc_*", Group: "Dependencies", Type: confd.String, Theirs: true,

@@ -140,6 +140,17 @@ var Vars = confd.Table{
 		Help: "What the rung ssh runs in the guest."},
 	{Name: "ssh_options", Group: "Stop", Type: confd.Words,
 		Help: "More options for ssh: -p 2222 -i /etc/guestrc/key."},
+	{Name: "respawn", Group: "Service", Type: confd.Enum, Choices: []string{"never", "on-crash", "always"}, Default: "never",
+		Help: "Whether the init system starts the guest again when it ends without having been told to: never; on-crash, when its process died; always, also when it powered itself off. A guest's own reboot is not an end."},
+	{Name: "respawn_delay", Group: "Service", Type: confd.Seconds, Default: "1",
+		Help: "Seconds to wait before that."},
+	{Name: "respawn_max", Group: "Service", Type: confd.Int, Default: "10",
+		Help: "How often at most within respawn_period; then it is left as it is. 0: any number of times."},
+	{Name: "respawn_period", Group: "Service", Type: confd.Seconds, Default: "600",
+		Help: "The seconds that respawn_max is about."},
+	{Name: "stop_last", Group: "Service", Type: confd.Bool, Default: "no",
+		Help: "Keep the guest until all others are down when the host shuts down, or at stop --all: for one that serves the others. Under systemd it is also started before them."},
+
 	{Name: "rc_*", Group: "Dependencies", Type: confd.String, Theirs: true,
 		Help: "OpenRC's own: rc_use, rc_want, rc_before, rc_after and others, see openrc-run(8)."},
 }

@@ -18,7 +18,8 @@ var rooms = map[string]room{
 	"pidfile":  {nil, "which process it is must not depend on who asks"},
 	"shutdown": {nil, "it keeps deadlines; how a rung acts is a kind's business"},
 	"deps":     {[]string{"confd"}, "what a guest needs follows from its files alone"},
-	"guest":    {[]string{"confd", "deps", "pidfile", "shutdown"}, "it knows no kind and no init system"},
+	"history":  {[]string{"pidfile", "shutdown"}, "it keeps what it is told, whoever tells it"},
+	"guest":    {[]string{"confd", "deps", "history", "pidfile", "shutdown"}, "it knows no kind and no init system"},
 	"qemu":     {[]string{"bridge", "confd", "deps", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
 	"lxc":      {[]string{"bridge", "cgroup", "confd", "deps", "guest", "pid1", "pidfile", "shutdown", "lxc/..."}, "a kind knows no init system"},
@@ -34,11 +35,16 @@ var rooms = map[string]room{
 	"bridge/owner":   {nil, "it looks for who else is in charge of an interface"},
 	"manifest":       {nil, "it knows files, not what they are for"},
 
+	"host":         {[]string{"confd", "guest", "pidfile"}, "it knows neither kinds nor init systems"},
+	"fleet":        {nil, "an order of names; what is done with them is the caller's"},
+	"history/plot": {[]string{"history", "shutdown"}, "it draws what was kept"},
+	"metrics":      {[]string{"guest"}, "it writes numbers that others took"},
+
 	"initd": {[]string{"manifest"}, "an init system's side knows no kind"},
 	"units": {[]string{"manifest"}, "an init system's side knows no kind"},
 
-	"cmd/guestrc": {[]string{"bridge/...", "bridge", "confd", "deps", "guest", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "manifest", "units"}, "it puts the house together"},
-	"docs/man":    {[]string{"bridge/netifrc", "confd", "qemu", "lxc"}, "it writes the tables of variables into a man page"},
+	"cmd/guestrc": {[]string{"bridge/...", "bridge", "confd", "deps", "fleet", "guest", "history", "history/plot", "host", "metrics", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "manifest", "units"}, "it puts the house together"},
+	"docs/man":    {[]string{"bridge/netifrc", "confd", "host", "qemu", "lxc"}, "it writes the tables of variables into a man page"},
 }
 
 func TestRoomsKnowOnlyTheirOwn(t *testing.T) {
