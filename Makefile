@@ -39,9 +39,10 @@ install: bin/guestrc
 		sed 's|/usr/bin/guestrc|$(BINDIR)/guestrc|g' units/guestrc-$$kind@.service > $(DESTDIR)$(UNITDIR)/guestrc-$$kind@.service && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/guestrc-$$kind@.service || exit 1; \
 	done
+	$(INSTALL) -m 644 units/guestrc.target $(DESTDIR)$(UNITDIR)/guestrc.target
 	$(INSTALL) -d $(DESTDIR)$(GENERATORDIR)
 	ln -sf $(BINDIR)/guestrc $(DESTDIR)$(GENERATORDIR)/guestrc-generator
-	for kind in lxc qemu; do \
+	for kind in guestrc lxc qemu; do \
 		[ -e $(DESTDIR)$(SYSCONFDIR)/conf.d/$$kind ] || { bin/guestrc vars $$kind --sample > $(DESTDIR)$(SYSCONFDIR)/conf.d/$$kind && \
 		chmod 644 $(DESTDIR)$(SYSCONFDIR)/conf.d/$$kind; } || exit 1; \
 	done
@@ -56,7 +57,7 @@ install: bin/guestrc
 
 # Leaves conf.d and what guests keep alone.
 uninstall:
-	rm -f $(DESTDIR)$(GENERATORDIR)/guestrc-generator $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service $(DESTDIR)$(UNITDIR)/guestrc-lxc@.service $(DESTDIR)$(UNITDIR)/guestrc-net@.service \
+	rm -f $(DESTDIR)$(GENERATORDIR)/guestrc-generator $(DESTDIR)$(BINDIR)/guestrc $(DESTDIR)$(SYSCONFDIR)/init.d/guestrc $(DESTDIR)$(UNITDIR)/guestrc-qemu@.service $(DESTDIR)$(UNITDIR)/guestrc-lxc@.service $(DESTDIR)$(UNITDIR)/guestrc-net@.service $(DESTDIR)$(UNITDIR)/guestrc.target \
 		$(DESTDIR)$(MANDIR)/man8/guestrc.8 $(DESTDIR)$(MANDIR)/man5/guestrc.conf.5 \
 		$(DESTDIR)$(BASHDIR)/guestrc $(DESTDIR)$(ZSHDIR)/_guestrc $(DESTDIR)$(FISHDIR)/guestrc.fish
 	rm -rf $(DESTDIR)$(DOCDIR)

@@ -29,12 +29,14 @@ func main() {
 	guests := flag.Int("guests", 1000, "guests whose status is asked")
 	containers := flag.Bool("containers", false, "measure containers only")
 	depends := flag.Bool("depends", false, "measure dependencies only")
+	listed := flag.Int("list", 0, "measure the list of so many real guests only, each of which takes 20 MiB")
+	all := flag.Bool("all", false, "measure the stop of many at once only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	if err := run(ctx, *runs, *guests, *containers, *depends); err != nil {
+	if err := run(ctx, *runs, *guests, *listed, *all, *containers, *depends); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -62,6 +64,7 @@ type bench struct {
 	ctx     context.Context
 	runs    int
 	guests  int
+	listed  int    // real guests, for lists
 	dir     string // on a tmpfs, as /run is
 	tmp     string // for programs
 	program string
@@ -74,7 +77,7 @@ func (b *bench) add(what, target string, times samples) {
 	fmt.Fprintf(os.Stderr, "%s: median %s ms\n", what, ms(times.at(0.5)))
 }
 
-func run(ctx context.Context, runs, guests int, containers, depends bool) error {
+func run(ctx context.Context, runs, guests, listed int, all, containers, depends bool) error {
 	runtime.LockOSThread() // children are to die with the thread that made them
 	dir, err := os.MkdirTemp("/dev/shm", "grb")
 	if err != nil {
@@ -89,11 +92,15 @@ func run(ctx context.Context, runs, guests int, containers, depends bool) error 
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, runs: runs, guests: guests, dir: dir, tmp: tmp}
-	measures := []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.depends, b.containers}
+	b := &bench{ctx: ctx, runs: runs, guests: guests, listed: listed, dir: dir, tmp: tmp}
+	measures := []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.depends, b.containers, b.stopAll}
 	switch {
 	case containers:
 		measures = []func() error{b.build, b.execs, b.containers}
+	case all:
+		measures = []func() error{b.build, b.stopAll}
+	case listed > 0:
+		measures = []func() error{b.build, b.execs, b.lists}
 	case depends:
 		measures = []func() error{b.build, b.depends}
 	}

@@ -6,21 +6,31 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/guestrc/guestrc/history"
 	"github.com/guestrc/guestrc/pidfile"
 )
 
 // Reset presses the guest's reset button.
 func (h *House) Reset(ctx context.Context, n Name, p Progress) error {
-	return act(ctx, h, n, p, "reset", func(r Resetter, proc *pidfile.Process) error { return r.Reset(ctx, proc) })
+	return act(ctx, h, n, p, "reset", func(r Resetter, proc *pidfile.Process) error {
+		began := h.Now()
+		err := r.Reset(ctx, proc)
+		if err == nil {
+			h.chronicle(ctx, n, history.Entry{Event: history.Reset, Began: began, PID: proc.Pid()}, p)
+		}
+		return err
+	})
 }
 
 // Reboot has the guest go down in order and come up again. What its new run has
 // of the host is put on record.
 func (h *House) Reboot(ctx context.Context, n Name, p Progress) error {
 	return act(ctx, h, n, p, "reboot", func(r Rebooter, proc *pidfile.Process) error {
+		began := h.Now()
 		if err := r.Reboot(ctx, proc, p.Say); err != nil {
 			return err
 		}
+		h.chronicle(ctx, n, history.Entry{Event: history.Reboot, Began: began, PID: proc.Pid()}, p)
 		i, ok := r.(Instance)
 		if !ok {
 			return nil

@@ -19,9 +19,18 @@ type House struct {
 	Layout Layout
 	Kinds  []Kind
 	Now    func() time.Time
+	// Scratch is a directory for what a guest writes to its disks, which is to be
+	// forgotten; empty: nothing is.
+	Scratch string
 	// Occasion is why many guests are started or stopped now; nil for one
 	// alone. Stops are over by its Deadline.
 	Occasion *history.Occasion
+	// By is when some of them are to be down before that, for the sake of those
+	// that come after them.
+	By map[string]time.Time
+	// After tells of each guest which others had to go before it on that
+	// occasion; for the record.
+	After map[string][]string
 }
 
 // kind finds the kind of n.
@@ -99,6 +108,9 @@ func (h *House) configure(ctx context.Context, n Name) (*confd.Config, Instance,
 		return nil, nil, err
 	}
 	i, err := k.Configure(ctx, h.Layout, n, c)
+	if err == nil && h.Scratch != "" {
+		err = forget(n, i, h.Scratch)
+	}
 	if err != nil {
 		return nil, nil, withStatus(StatusNotConfigured, cannotUse(n), err)
 	}
@@ -153,8 +165,9 @@ func (h *House) recorded(ctx context.Context, n Name, s State) (Instance, error)
 	return k.Recall(h.Layout, n, s.Memo, nil)
 }
 
-// claims collects what the other running guests have to themselves.
-func (h *House) claims(but Name) ([]Claim, error) {
+// claimsHere collects what the other running guests of this layout have to
+// themselves.
+func (h *House) claimsHere(but Name) ([]Claim, error) {
 	entries, err := os.ReadDir(h.Layout.RunBase())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot list running guests: %w", err)

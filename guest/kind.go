@@ -58,7 +58,8 @@ type Instance interface {
 	// no harm to one that is there already: an adopted process may have lost
 	// its starter at any point.
 	Settle(ctx context.Context, p *pidfile.Process) error
-	// Ready returns nil once the guest is ready in the configured sense.
+	// Ready returns nil once the guest is ready in the configured sense; a *Flaw
+	// when it is, and something is wrong with it.
 	Ready(ctx context.Context, p *pidfile.Process) error
 
 	// Expect is what a process must show to be this guest's.
@@ -78,8 +79,21 @@ type Instance interface {
 	Sweep(ctx context.Context) error
 }
 
+// Flaw is what is wrong with a guest that is ready: a start is complete, with a
+// warning.
+type Flaw struct{ Err error }
+
+func (f *Flaw) Error() string { return f.Err.Error() }
+func (f *Flaw) Unwrap() error { return f.Err }
+
 // ErrAlive says that the guest's process is gone while others of it live on.
 var ErrAlive = errors.New("processes of it live on")
+
+// Speaker is an Instance whose guest may tell how far its boot is.
+type Speaker interface {
+	// Heard has what it tells passed to say, from within Ready.
+	Heard(say func(text string))
+}
 
 // Resetter is an Instance with a reset button.
 type Resetter interface {
@@ -109,6 +123,15 @@ type Plugger interface {
 	Plugs(ctx context.Context, running []RunningInstance) ([]Plug, error)
 }
 
+// Ephemeral is an Instance that can leave its disks as they are, whatever its
+// guest writes.
+type Ephemeral interface {
+	// Forget has the next start keep what the guest writes below scratch, a
+	// directory that the caller has made and removes, or nowhere. An error says
+	// which disk cannot be spared.
+	Forget(scratch string) error
+}
+
 // RunningInstance is a guest as recalled, and its process.
 type RunningInstance struct {
 	Instance Instance
@@ -133,19 +156,44 @@ type Enterable interface {
 
 // Measurer is an Instance that can tell what a running guest uses of the host.
 type Measurer interface {
-	Measure(p *pidfile.Process) (Usage, error)
+	// Measure asks the kernel, never the guest. links is asked only for a guest
+	// that has links on record.
+	Measure(ctx context.Context, p *pidfile.Process, links Links) (Usage, error)
+}
+
+// Glancer is an Instance whose Inspect takes something of the guest's own time.
+type Glancer interface {
+	// Glance is Inspect as far as the guest does not notice it.
+	Glance(ctx context.Context, p *pidfile.Process) Condition
+}
+
+// Links tells what the host's links have counted at one moment, by their names.
+type Links func() map[string]LinkCount
+
+// LinkCount is what one link has counted, as the host sees it: what it receives
+// there, the guest has sent.
+type LinkCount struct {
+	Index          int
+	Received, Sent uint64 // bytes
 }
 
 // Usage is what a guest uses of the host, all of its processes together.
 type Usage struct {
-	CPU      time.Duration `json:"-"`         // processor time since its start
-	Memory   uint64        `json:"memory"`    // resident bytes, without caches
-	Read     uint64        `json:"read"`      // bytes read from block devices; 0 where nothing tells
-	Written  uint64        `json:"written"`   // bytes written to them
-	Received uint64        `json:"received"`  // bytes that came in by its interfaces, as far as they are known
-	Sent     uint64        `json:"sent"`      // bytes that went out
-	Limit    uint64        `json:"limit"`     // most memory that it may use, in bytes; 0: no limit is known
-	Procs    int           `json:"processes"` // 0 where nothing tells
+	CPU      shutdown.Duration `json:"cpu_seconds"` // processor time since its start
+	Percent  float64           `json:"cpu_percent"` // of one processor, on average since its start
+	Memory   uint64            `json:"memory"`      // resident bytes, without caches that could be dropped
+	Limit    uint64            `json:"limit"`       // most memory that it may use, in bytes; 0: no limit is known
+	Read     uint64            `json:"read"`        // bytes read from block devices; 0 where nothing tells
+	Written  uint64            `json:"written"`     // bytes written to them
+	Received uint64            `json:"received"`    // bytes that came in by its interfaces, as far as the host has an end of them
+	Sent     uint64            `json:"sent"`        // bytes that went out
+	Procs    int               `json:"processes"`   // of a container; 0 where nothing tells
+}
+
+// RungChecker is an Instance that knows of rungs that do not exist for its guest
+// whatever state that is in, and that a stop therefore passes over at once.
+type RungChecker interface {
+	Lacks(rung string) bool
 }
 
 // Explainer is an Instance that knows why a stop of its guest would not be a
@@ -160,7 +208,7 @@ type Explainer interface {
 // Reason is one answer to why a guest would not stop cleanly.
 type Reason struct {
 	Rung     string `json:"rung,omitempty"` // that it concerns; empty: all
-	Severity string `json:"severity"`       // Good, Doubtful or Bad
+	Severity string `json:"severity"`       // Good, Doubtful, Bad or Forced
 	Text     string `json:"text"`           // "no agent answers on its channel"
 	Hint     string `json:"hint,omitempty"` // what to do about it
 }
@@ -170,12 +218,14 @@ const (
 	Good     = "good"     // the rung will work, as far as can be seen
 	Doubtful = "doubtful" // it may not
 	Bad      = "bad"      // it will not
+	Forced   = "forced"   // it will end the guest, which has no part in it
 )
 
-// Ender is an Instance that can tell when a guest ended that nobody watched.
+// Ender is an Instance that can tell how a guest ended that nobody watched.
 type Ender interface {
-	// Ended is from traces such as the times of files; false when there are none.
-	Ended() (time.Time, bool)
+	// Ended is from traces such as the times of files, of a run that began at
+	// since; what there is no trace of stays zero.
+	Ended(since time.Time) Ending
 }
 
 // Target is a shutdown.Target that prepares itself and knows afterwards why it

@@ -1,6 +1,9 @@
 package guest
 
-import "path/filepath"
+import (
+	"os"
+	"path/filepath"
+)
 
 // Layout is where everything lies. Root is "/" on a host; tests and packagers
 // move it with --root. Paths inside conf.d files are never moved.
@@ -38,8 +41,14 @@ func (l Layout) RunBase() string {
 // HostConf holds what concerns all guests together (package host).
 func (l Layout) HostConf() string { return filepath.Join(l.ConfDir(), "guestrc") }
 
-// HistoryDir holds what became of guests, a file for each (package history).
-func (l Layout) HistoryDir() string { return l.At("var", "lib", "guestrc", "history") }
+// HistoryDir holds what became of guests, a file for each (package history). It
+// is empty for those that are nobody's service.
+func (l Layout) HistoryDir() string {
+	if l.Run != "" {
+		return ""
+	}
+	return l.At("var", "lib", "guestrc", "history")
+}
 
 // RunDir is root-owned, 0755: lock, lease, pid, state.json.
 func (l Layout) RunDir(n Name) string { return filepath.Join(l.RunBase(), n.String()) }
@@ -50,8 +59,14 @@ func (l Layout) SockDir(n Name) string { return filepath.Join(l.RunDir(n), "sock
 // PidFile is written and locked by the guest's process itself where it can.
 func (l Layout) PidFile(n Name) string { return filepath.Join(l.RunDir(n), "pid") }
 
-// LogFile takes what the guest's process prints.
-func (l Layout) LogFile(n Name) string { return l.At("var", "log", "guestrc", n.String()+".log") }
+// LogFile takes what the guest's process prints. Only root can keep that of a
+// private run.
+func (l Layout) LogFile(n Name) string {
+	if l.Run != "" && os.Geteuid() != 0 {
+		return filepath.Join(l.Run, n.String()+".log")
+	}
+	return l.At("var", "log", "guestrc", n.String()+".log")
+}
 
 // VarDir is for what a guest keeps over reboots, such as its UEFI variables.
 func (l Layout) VarDir(n Name) string { return l.At("var", "lib", "guestrc", n.String()) }

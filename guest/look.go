@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/shutdown"
 )
 
 // The states that Status.State tells.
@@ -25,16 +26,22 @@ const (
 // Status is what is known of one guest. Its JSON form is stable: fields are
 // added, never renamed.
 type Status struct {
-	Guest     string      `json:"guest"`
-	State     string      `json:"state"`
-	Code      int         `json:"code"` // LSB exit status of status
-	PID       int         `json:"pid,omitempty"`
-	StartedAt time.Time   `json:"started_at,omitzero"`
-	ReadyAt   time.Time   `json:"ready_at,omitzero"`
-	Condition *Condition  `json:"condition,omitempty"` // of a running guest
-	Schedule  string      `json:"stop_schedule,omitempty"`
-	LastStop  *StopRecord `json:"last_stop,omitempty"`
-	Message   string      `json:"message,omitempty"` // why the state is what it is
+	Guest     string             `json:"guest"`
+	State     string             `json:"state"`
+	Code      int                `json:"code"` // LSB exit status of status
+	PID       int                `json:"pid,omitempty"`
+	StartedAt time.Time          `json:"started_at,omitzero"`
+	ReadyAt   time.Time          `json:"ready_at,omitzero"`
+	Condition *Condition         `json:"condition,omitempty"` // of a running guest
+	Schedule  string             `json:"stop_schedule,omitempty"`
+	Rung      string             `json:"next_rung,omitempty"`          // the first one of Schedule that exists for this guest
+	Worst     *shutdown.Duration `json:"worst_stop_seconds,omitempty"` // the sum of Schedule; none of one that may wait forever
+	Usage     *Usage             `json:"usage,omitempty"`              // of a running guest, where it was asked for
+	LastStop  *StopRecord        `json:"last_stop,omitempty"`
+	End       *EndRecord         `json:"end,omitempty"`     // of a crashed guest, once it was noticed
+	Message   string             `json:"message,omitempty"` // why the state is what it is
+
+	unseen bool // it ended without our doing, and nobody has taken notice
 }
 
 // look opens the run directory without a lock and reads the record. Where
@@ -58,6 +65,11 @@ func (h *House) look(n Name) (*os.File, State, error) {
 // Status tells how n is. deep also asks the guest's own monitor. It takes no
 // lock and changes nothing. A guest that nothing describes is an error.
 func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
+	return h.status(ctx, n, deep, nil)
+}
+
+// status is Survey where links is not nil.
+func (h *House) status(ctx context.Context, n Name, deep bool, links Links) (Status, error) {
 	dir, s, err := h.look(n)
 	if err != nil {
 		return Status{Guest: n.String(), State: Unknown, Code: StateUnknown, Message: err.Error()}, nil
@@ -67,7 +79,7 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 	if h.idle(n, dir, s) {
 		return h.stopped(n, st, dir)
 	}
-	i, err := h.recorded(ctx, n, s)
+	i, err := h.current(ctx, n, s)
 	if err != nil && dir == nil {
 		if _, unknown := h.exists(n); unknown != nil {
 			return st, unknown
@@ -87,7 +99,10 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
 	case proc != nil:
 		defer proc.Close()
-		st.running(ctx, s, i, proc, deep)
+		st.running(ctx, s, i, proc, deep && links == nil)
+		if links != nil {
+			st.surveyed(ctx, i, proc, deep, links)
+		}
 	default:
 		st.ended(s, i)
 	}
@@ -97,7 +112,7 @@ func (h *House) Status(ctx context.Context, n Name, deep bool) (Status, error) {
 // stopped completes st for a guest that does not run: one that never ran must
 // at least be described.
 func (h *House) stopped(n Name, st Status, dir *os.File) (Status, error) {
-	st.State, st.Code = Stopped, StateStopped
+	st.over(State{LastStop: st.LastStop})
 	if dir != nil {
 		return st, nil
 	}
@@ -131,7 +146,8 @@ func nothingRuns(dir *os.File, s State) bool {
 }
 
 func (st *Status) running(ctx context.Context, s State, i Instance, proc *pidfile.Process, deep bool) {
-	st.State, st.Code, st.PID, st.Schedule = Running, StateRunning, proc.Pid(), i.Plan().Stop
+	st.State, st.Code, st.PID = Running, StateRunning, proc.Pid()
+	st.scheduled(i)
 	switch {
 	case s.Stopping:
 		st.Message = "it is being stopped, or a stop of it was interrupted"
@@ -150,11 +166,12 @@ func (st *Status) running(ctx context.Context, s State, i Instance, proc *pidfil
 // ended tells apart a guest that was stopped, one that ended by itself in
 // order, and one whose process died.
 func (st *Status) ended(s State, i Instance) {
+	st.unseen = !s.over()
 	boot, _ := pidfile.BootID() // unknown: the leftovers decide
 	left := i.Leftovers()
 	switch {
-	case s.Phase == PhaseStopped || s.Phase == "":
-		st.State, st.Code = Stopped, StateStopped
+	case s.over():
+		st.over(s)
 	case s.BootID != boot:
 		st.State, st.Code, st.Message = Stopped, StateStopped, "the host was restarted while it ran"
 	case len(left) > 0:
@@ -162,5 +179,18 @@ func (st *Status) ended(s State, i Instance) {
 		st.Message = fmt.Sprintf("its process died and left %s", left[0])
 	default:
 		st.State, st.Code, st.Message = Stopped, StateStopped, "it ended by itself"
+	}
+}
+
+// over is how a guest is whose end is on record.
+func (st *Status) over(s State) {
+	st.State, st.Code = Stopped, StateStopped
+	if s.End != nil && s.End.Crashed {
+		st.State, st.Code, st.End, st.Message = Crashed, StateCrashed, s.End, s.End.Text
+		if s.End.Left != "" {
+			st.Message += "; it left " + s.End.Left
+		}
+	} else if s.LastStop != nil && s.LastStop.Own {
+		st.Message = s.LastStop.Text
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/guestrc/guestrc/history"
 	"github.com/guestrc/guestrc/pidfile"
 )
 
@@ -21,25 +22,51 @@ const endPatience = 10 * time.Second
 // success. One that is not ready within its time is a warning: it runs, and
 // slow is not broken.
 func (h *House) Start(ctx context.Context, n Name, p Progress) error {
-	i, proc, fresh, err := h.bringUp(ctx, n, p)
+	e := history.Entry{Began: h.Now()}
+	err := h.start(ctx, n, p, &e)
+	h.chronicleStart(ctx, n, e, err, p)
+	return err
+}
+
+// start notes in e how it goes. It is no event when the configuration is faulty,
+// somebody else acts on the guest, or the work is done already.
+func (h *House) start(ctx context.Context, n Name, p Progress, e *history.Entry) error {
+	i, proc, fresh, err := h.bringUp(ctx, n, p, e)
 	if err != nil {
 		return err
 	}
 	defer proc.Close()
 	p.Started(proc.Pid(), fresh, i.Plan().Patience)
-	if !fresh && h.isReady(n) {
-		return nil
+	if !fresh {
+		if h.isReady(n) || h.starterSees(ctx, n, proc, i.Plan().Patience) {
+			e.Event = ""
+			return nil
+		}
+		p.Started(proc.Pid(), fresh, i.Plan().Patience) // its time begins anew
+	}
+	if s, ok := i.(Speaker); ok {
+		s.Heard(p.Say)
 	}
 	err = i.Ready(ctx, proc)
+	var flaw *Flaw
+	if errors.As(err, &flaw) {
+		p.Warn(fmt.Errorf("%s is ready, but %w", n, flaw))
+		err = nil
+	}
+	e.At, e.Ready = h.Now(), err == nil
 	switch {
 	case err == nil:
 	case proc.Ended():
+		if exit, ok := proc.Exit(); ok {
+			e.Exit = &exit
+		}
 		err = &Error{Status: StatusFailed, Msg: fmt.Sprintf("cannot start %s: it ended before it was ready", n), Err: err,
 			Hint: "see " + h.Layout.LogFile(n)}
 		return errors.Join(err, h.forget(ctx, n, i, proc))
 	case ctx.Err() != nil:
 		return fmt.Errorf("cannot wait until %s is ready: %w", n, ctx.Err())
 	default:
+		e.Text = "not ready in time: " + err.Error()
 		p.Warn(fmt.Errorf("%s runs, but was not ready in time: %w", n, err))
 		return nil
 	}
@@ -76,7 +103,7 @@ func (h *House) forget(ctx context.Context, n Name, i Instance, proc *pidfile.Pr
 // bringUp is the part of a start under the lock: afterwards the process runs
 // and is on record. The lock is not held while the guest boots, so that it can
 // be stopped meanwhile.
-func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ *pidfile.Process, fresh bool, err error) {
+func (h *House) bringUp(ctx context.Context, n Name, p Progress, e *history.Entry) (_ Instance, _ *pidfile.Process, fresh bool, err error) {
 	i, err := h.Configure(ctx, n, p)
 	if err != nil {
 		return nil, nil, false, err
@@ -86,12 +113,17 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 		return nil, nil, false, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
+	e.Event = history.Start
 
 	running, err := g.find(ctx, i)
 	if err != nil {
 		return nil, nil, false, err
 	}
+	var how Ending
 	if running != nil {
+		if err := h.mine(g, running); err != nil {
+			return nil, nil, false, errors.Join(err, running.Close())
+		}
 		gone, err := leaving(ctx, i, running)
 		if err != nil {
 			return nil, nil, false, errors.Join(withStatus(StatusFailed, "cannot start "+n.String(), err), running.Close())
@@ -100,6 +132,7 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 			gone = endsAfterAll(ctx, g, running, p)
 		}
 		if gone {
+			how = h.seen(running)
 			running.Close()
 			running = nil
 		}
@@ -111,11 +144,13 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 			}
 		}
 		fresh, err := h.adopt(ctx, g, i, running, p)
+		e.PID, e.Up = running.Pid(), g.state.StartedAt
 		return i, running, fresh, err
 	}
 	if g.state.Phase == PhaseRunning || g.state.Phase == PhaseStarting {
 		p.Say("the previous run ended without a stop; clearing what it left")
 	}
+	h.ended(ctx, g, i, how, p)
 	if err := h.sweepLast(ctx, g, i); err != nil {
 		return nil, nil, false, fmt.Errorf("cannot clear what the previous run of %s left: %w", n, err)
 	}
@@ -130,7 +165,17 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress) (_ Instance, _ 
 	if err != nil {
 		return nil, nil, false, withStatus(StatusFailed, "cannot start "+n.String(), err)
 	}
+	e.PID, e.Up, e.Fresh = proc.Pid(), g.state.StartedAt, true
 	return i, proc, true, nil
+}
+
+// seen is how a process ended that we hold.
+func (h *House) seen(proc *pidfile.Process) Ending {
+	how := Ending{At: h.Now()}
+	if exit, ok := proc.Exit(); ok {
+		how.Exit = &exit
+	}
+	return how
 }
 
 // endsAfterAll waits for a guest that was asked to stop by a command that was
@@ -212,7 +257,7 @@ func (h *House) adopt(ctx context.Context, g *handle, i Instance, proc *pidfile.
 // claims its own: intent on record, lease taken by the kinds that have one. Guests that start at the same
 // moment take turns here, so that two cannot find the same thing free.
 func (h *House) reserve(ctx context.Context, g *handle, i Instance) (lease *os.File, err error) {
-	base, err := pidfile.OpenDir(h.Layout.RunBase(), true)
+	base, err := pidfile.OpenDir(h.Layout.turns(), true)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +287,7 @@ func (h *House) reserve(ctx context.Context, g *handle, i Instance) (lease *os.F
 	}
 	was := g.state
 	err = g.save(func(s *State) {
-		*s = State{Phase: PhaseStarting, BootID: boot, StartedAt: h.Now(), Claim: i.Claim(), Memo: memo, LastStop: was.LastStop}
+		*s = State{Phase: PhaseStarting, BootID: boot, StartedAt: h.Now(), Starter: self(), Claim: i.Claim(), Memo: memo, LastStop: was.LastStop}
 	})
 	if err != nil {
 		return nil, err

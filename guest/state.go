@@ -38,9 +38,11 @@ type State struct {
 	Stopping  bool              `json:"stopping,omitempty"` // a stop began to ask the guest
 	StartedAt time.Time         `json:"started_at,omitzero"`
 	ReadyAt   time.Time         `json:"ready_at,omitzero"`
+	Starter   *pidfile.Identity `json:"starter,omitempty"` // who made the process, and waits until it is ready
 	Claim     Claim             `json:"claim,omitzero"`
 	Memo      json.RawMessage   `json:"memo,omitempty"`
 	LastStop  *StopRecord       `json:"last_stop,omitempty"`
+	End       *EndRecord        `json:"end,omitempty"` // of the run on record, once it was noticed
 }
 
 // StopRecord is how the guest ended last.
@@ -49,24 +51,41 @@ type StopRecord struct {
 	Text  string          `json:"text"` // "down in 12.3 s by acpi"
 	Cause string          `json:"cause,omitempty"`
 	Stop  shutdown.Record `json:"stop"`
+	Own   bool            `json:"own,omitempty"`   // nobody had told it to: Stop has no rungs
+	About bool            `json:"about,omitempty"` // At is when it was noticed
 }
+
+// EndRecord is an end that nobody of ours brought about.
+type EndRecord struct {
+	At      time.Time           `json:"at"`
+	About   bool                `json:"about,omitempty"` // At is when it was noticed, not when it was
+	Crashed bool                `json:"crashed,omitempty"`
+	Cause   string              `json:"cause"`
+	Text    string              `json:"text"`           // "its process died: killed by SIGSEGV"
+	Left    string              `json:"left,omitempty"` // the first of what it left
+	Exit    *pidfile.ExitStatus `json:"exit,omitempty"` // of its process, where somebody told
+}
+
+// over tells that nothing runs by this record, and that how it ended is on it.
+func (s *State) over() bool { return s.Phase == PhaseStopped || s.Phase == "" || s.End != nil }
 
 // errDamaged says that the record holds what save does not write.
 var errDamaged = errors.New("it is damaged")
 
-const stateName = "state.json"
+// RecordFile is the record's name in the run directory.
+const RecordFile = "state.json"
 
 // load reads the record in dir; a missing one is the zero State.
 func load(dir *os.File) (State, error) {
 	var s State
-	fd, err := unix.Openat(int(dir.Fd()), stateName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(int(dir.Fd()), RecordFile, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
 	if err != nil {
-		return s, fmt.Errorf("cannot open %s/%s: %w", dir.Name(), stateName, err)
+		return s, fmt.Errorf("cannot open %s/%s: %w", dir.Name(), RecordFile, err)
 	}
-	f := os.NewFile(uintptr(fd), stateName)
+	f := os.NewFile(uintptr(fd), RecordFile)
 	defer f.Close()
 	data := bytes.NewBuffer(make([]byte, 0, 8<<10))
 	_, err = data.ReadFrom(io.LimitReader(f, stateMax))
@@ -77,7 +96,7 @@ func load(dir *os.File) (State, error) {
 		err = fmt.Errorf("version %d, this program knows %d", s.Version, stateVersion)
 	}
 	if err != nil {
-		return State{}, fmt.Errorf("cannot read %s/%s: %w: %w", dir.Name(), stateName, errDamaged, err)
+		return State{}, fmt.Errorf("cannot read %s/%s: %w: %w", dir.Name(), RecordFile, errDamaged, err)
 	}
 	return s, nil
 }
@@ -91,5 +110,5 @@ func save(dir *os.File, s State) error {
 	if len(data) >= stateMax {
 		return fmt.Errorf("cannot keep a state record of %d bytes: %d are possible", len(data), stateMax-1)
 	}
-	return pidfile.WriteFile(dir, stateName, append(data, '\n'), 0o644)
+	return pidfile.WriteFile(dir, RecordFile, append(data, '\n'), 0o644)
 }

@@ -35,13 +35,16 @@ func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 		return nil, err
 	}
 	if proc == nil {
+		h.ended(ctx, g, i, Ending{}, p)
 		return nil, g.clear(ctx, i, nil)
 	}
 	defer proc.Close()
+	began := h.Now()
 	if err := g.save(func(s *State) { s.Stopping = true }); err != nil {
 		p.Warn(err) // it is to come down all the same
 	}
 	result, err := h.climb(ctx, n, i, proc, nil, p)
+	defer func() { h.chronicleStop(ctx, n, began, i.Plan().Stop, proc, result, err, p) }()
 	if err != nil {
 		return result, err
 	}
@@ -53,9 +56,9 @@ func (h *House) Stop(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 	return result, err
 }
 
-// Kill ends n at once with SIGKILL, whatever else is under way: it takes the
-// lock only afterwards, to clear up.
-func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, error) {
+// Kill ends n at once with SIGKILL, whatever else is under way: it does not wait
+// for the lock before that, only afterwards, to clear up.
+func (h *House) Kill(ctx context.Context, n Name, p Progress) (_ *StopRecord, err error) {
 	i, proc, err := h.peek(ctx, n, p)
 	if err != nil {
 		return nil, withStatus(StatusFailed, "cannot kill "+n.String(), err)
@@ -64,16 +67,25 @@ func (h *House) Kill(ctx context.Context, n Name, p Progress) (*StopRecord, erro
 		return nil, h.sweep(ctx, n, p)
 	}
 	defer proc.Close()
-	schedule := shutdown.Schedule{{Verb: "KILL", Wait: endPatience}}
+	// With the lock, if it is free, nobody takes the end for a crash meanwhile.
+	g, busy := h.open(ctx, n, 0)
+	if busy == nil {
+		if err := g.save(func(s *State) { s.Stopping = true }); err != nil {
+			p.Warn(err)
+		}
+	}
+	began, schedule := h.Now(), shutdown.Schedule{{Verb: "KILL", Wait: endPatience}}
 	result, err := h.climb(ctx, n, i, proc, schedule, p)
+	h.chronicleStop(ctx, n, began, schedule.String(), proc, result, err, p)
+	if busy != nil && err == nil {
+		g, err = h.open(ctx, n, LockPatience)
+	}
+	if g != nil {
+		defer g.close()
+	}
 	if err != nil {
 		return result, err
 	}
-	g, err := h.open(ctx, n, LockPatience)
-	if err != nil {
-		return result, err
-	}
-	defer g.close()
 	if another, err := g.find(ctx, i); err != nil || another != nil { // it was started again meanwhile
 		if another != nil {
 			another.Close()
@@ -106,6 +118,7 @@ func (h *House) sweep(ctx context.Context, n Name, p Progress) error {
 		}
 		return err
 	}
+	h.ended(ctx, g, i, Ending{}, p)
 	return g.clear(ctx, i, nil)
 }
 
@@ -114,12 +127,14 @@ func (h *House) sweep(ctx context.Context, n Name, p Progress) error {
 func (h *House) climb(ctx context.Context, n Name, i Instance, proc *pidfile.Process, schedule shutdown.Schedule, p Progress) (*StopRecord, error) {
 	target := i.Target(proc)
 	defer target.Close()
+	var deadline time.Time
 	if schedule == nil {
+		deadline = h.deadline(n)
 		if schedule = target.Wake(ctx, p.Say); schedule == nil {
 			schedule = i.Plan().Schedule
 		}
 	}
-	record, err := shutdown.Run(ctx, schedule, target, p.Rung)
+	record, err := shutdown.RunUntil(ctx, schedule, deadline, target, p.Rung)
 	result := &StopRecord{At: h.Now(), Text: record.String(), Cause: target.Cause(), Stop: record}
 	if err != nil {
 		return result, fmt.Errorf("cannot complete the stop of %s: %w", n, err)
@@ -129,6 +144,17 @@ func (h *House) climb(ctx context.Context, n Name, i Instance, proc *pidfile.Pro
 			Hint: "guestrc kill " + n.String()}
 	}
 	return result, nil
+}
+
+// deadline is when n is to be down; zero when nobody says.
+func (h *House) deadline(n Name) time.Time {
+	if by, ok := h.By[n.String()]; ok {
+		return by
+	}
+	if h.Occasion == nil {
+		return time.Time{}
+	}
+	return h.Occasion.Deadline
 }
 
 // exists tells whether n is known here at all: one that is not is an error,
@@ -159,8 +185,9 @@ func (g *handle) clear(ctx context.Context, i Instance, result *StopRecord) erro
 	}
 	if errors.Is(err, ErrAlive) { // it is not stopped: the record stays
 		return errors.Join(err, g.save(func(s *State) {
-			if result != nil {
+			if result != nil { // how it ended is told; what it left is not gone
 				s.LastStop = result
+				s.End = &EndRecord{At: result.At, Crashed: true, Cause: result.Cause, Text: err.Error()}
 			}
 		}))
 	}
@@ -194,11 +221,20 @@ func (h *House) patience(ctx context.Context, n Name) time.Duration {
 		return LockPatience
 	}
 	total := i.Plan().Schedule.Total()
+	if d := h.deadline(n); !d.IsZero() { // who holds the lock may not know of it
+		return max(lastMoment, min(total, d.Sub(h.Now())-lastResort))
+	}
 	if total > 24*time.Hour {
 		total = 24 * time.Hour
 	}
 	return LockPatience + total
 }
+
+// lastResort is kept of a deadline for KILL.
+const lastResort = 5 * time.Second
+
+// Busy tells whether err is for want of a guest's lock.
+func Busy(err error) bool { return errors.Is(err, errBusy) }
 
 // discard is a Progress that tells nobody.
 type discard struct{}

@@ -1,7 +1,3 @@
-// Package history keeps what became of each guest: every start and every end,
-// with its rungs, times and causes, one JSON object to a line in a file of
-// bounded size. It survives a crash at any point; it refuses lines that it did
-// not write, and knows nothing of how guests are started or stopped.
 package history
 
 import (
@@ -51,7 +47,7 @@ type Entry struct {
 	Cause    string              `json:"cause,omitempty"`   // "guest-shutdown", "poweroff", "guest-panic", "host-signal", …
 	Text     string              `json:"text,omitempty"`    // "down in 12.3 s by acpi"
 	Schedule string              `json:"schedule,omitempty"`
-	Stop     *shutdown.Record    `json:"stop,omitempty"`
+	Stop     *shutdown.Record    `json:"stop,omitempty"` // its rungs began Stop.Took before At, one right after the other
 	Exit     *pidfile.ExitStatus `json:"exit,omitempty"` // how its process ended, where the kernel or a supervisor told
 }
 

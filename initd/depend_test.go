@@ -176,6 +176,23 @@ func (w world) expect(shell []string, when string, calls int, lines []string) {
 	}
 }
 
+// The gate comes after all guests that there are, and after no bridge; it needs
+// neither the program nor its cache.
+func TestGateComesAfterAllGuests(t *testing.T) {
+	shells(t, func(t *testing.T, shell []string) {
+		for services, want := range map[string]string{"lxc.web net.br0 qemu.b": "lxc.web qemu.b", "": "lxc.* qemu.*"} {
+			w := newWorld(t, strings.Fields(services)...)
+			if err := os.Remove(filepath.Join(w.dir, "guestrc")); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.CommandContext(t.Context(), shell[0], append(shell[1:], "-c", calculate, "sh", w.dir)...).Output()
+			if err != nil || !strings.Contains("\n"+string(out), "\nguestrc after "+want+"\n") {
+				t.Errorf("%q: %v\n%s\nwant it after %s", services, err, out, want)
+			}
+		}
+	})
+}
+
 func TestOneCalculationCallsTheProgramOnceAtMost(t *testing.T) {
 	shells(t, func(t *testing.T, shell []string) {
 		w := newWorld(t, "lxc.web", "qemu.a", "qemu.b")

@@ -39,10 +39,10 @@ func (h Host) Installed() bool {
 }
 
 // Running tells whether OpenRC is in charge (openrc(8) writes the runlevel there).
-func (h Host) Running() bool { return h.Tree.Exists("/run/openrc/softlevel") }
+func (h Host) Running() bool { return h.Tree.Exists(stateDir + "/softlevel") }
 
 // Started tells whether OpenRC has a service down as started.
-func (h Host) Started(name string) bool { return h.Tree.Exists("/run/openrc/started/" + name) }
+func (h Host) Started(name string) bool { return h.Tree.Exists(stateDir + "/started/" + name) }
 
 // Refresh has OpenRC work out the dependencies anew: it compares times, and so
 // misses what changes in the second in which it did so last.

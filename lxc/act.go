@@ -21,31 +21,6 @@ import (
 // post-stop hooks run meanwhile.
 const lastRites = 3 * time.Second
 
-// Ready waits until init can hear the signal that stops it. A program that is
-// no init of a system is ready once it was executed: it may never hear any.
-func (c *Container) Ready(ctx context.Context, p *pidfile.Process) error {
-	if c.Readiness.How == "running" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.Readiness.Timeout)
-	defer cancel()
-	init, err := c.init(ctx, p)
-	if err == nil {
-		defer init.Close()
-		err = pid1.Await(ctx, init, pid1.Options{Signal: unix.Signal(c.Stop.Halt)})
-		if err != nil && init.Ended() {
-			err = errors.New("its init ended" + ending(init))
-		}
-	}
-	if err != nil { // is it about to go?
-		ended, _ := within(ctx, p, lastRites)
-		if ended && init == nil {
-			err = errors.New("its init ended")
-		}
-	}
-	return err
-}
-
 // Inspect asks the monitor, and looks at what PID 1 is.
 func (c *Container) Inspect(ctx context.Context, p *pidfile.Process) guest.Condition {
 	answer, err := c.ask(ctx, p)
@@ -66,10 +41,8 @@ func (c *Container) Inspect(ctx context.Context, p *pidfile.Process) guest.Condi
 		return guest.Condition{State: guest.Unknown, Why: err.Error()}
 	}
 	defer init.Close()
-	is := guest.Condition{State: guest.Running}
-	if kind, err := pid1.Look(init); err == nil {
-		is.Init = string(kind.Kind)
-	}
+	inside := lookInside(ctx, init)
+	is := guest.Condition{State: guest.Running, Init: inside.init, OS: inside.os}
 	if slices.ContainsFunc(c.payload(init), frozen) {
 		is.State = "frozen"
 	}
@@ -99,7 +72,7 @@ func (c *Container) onGroups(ctx context.Context, p *pidfile.Process, act func(c
 	defer init.Close()
 	groups := c.payload(init)
 	if len(groups) == 0 {
-		return errors.New("its cgroup is not one that LXC made for it alone")
+		return errNotAlone
 	}
 	return act(ctx, groups)
 }

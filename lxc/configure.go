@@ -44,6 +44,7 @@ func configure(l guest.Layout, n guest.Name, conf *confd.Config) (*Container, er
 	p.c.Rootfs = rootfsOf(file)
 	_, p.c.Shares = file.Get("lxc.namespace.share.net")
 	p.log()
+	p.readiness()
 	p.start()
 	p.stop()
 	p.c.warnings = slices.Concat(p.Warnings, p.c.warnings, p.c.review())
@@ -149,7 +150,6 @@ func (p *planner) extraArgs(file *confile.Config) {
 }
 
 func (p *planner) start() {
-	p.c.Readiness = Ready{How: p.Text("ready"), Timeout: p.Seconds("ready_timeout")}
 	arch := p.Text("arch")
 	if _, own := p.c.file.Get("lxc.arch"); own && arch == "auto" {
 		return

@@ -1,8 +1,6 @@
 package lxc
 
 import (
-	"time"
-
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
@@ -31,6 +29,7 @@ type Container struct {
 	Links  []bridge.Link // the host's ends of its network
 	Shares bool          // its network is another container's, whose links are not for us to remove
 
+	overlay  string          // lxc.rootfs.path in place of Rootfs, which stays as it is
 	conf     *confd.Config   // for positions; nil when recalled
 	file     *confile.Config // what ConfigFile says; nil when recalled
 	warnings []*confd.Error
@@ -42,12 +41,6 @@ type StopPolicy struct {
 	Halt     int      `json:"halt,omitempty"`   // signal number; 0: by what PID 1 is
 	Reboot   int      `json:"reboot,omitempty"` // the same
 	Exec     []string `json:"exec,omitempty"`
-}
-
-// Ready says when a start is complete.
-type Ready struct {
-	How     string        `json:"how"` // "init", "running"
-	Timeout time.Duration `json:"timeout"`
 }
 
 // Group is a cgroup of a run, and the inode that tells it from a later one of

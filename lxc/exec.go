@@ -90,19 +90,25 @@ func reachesHost(init *pidfile.Process) error {
 			return fmt.Errorf("%w: it shares the %s namespace, and with it %s", errReaches, ns.name, ns.danger)
 		}
 	}
+	return seesHost(init, controlPoints, errReaches)
+}
+
+// seesHost returns an error that wraps danger when one of the host's paths is
+// visible inside under one of these names.
+func seesHost(init *pidfile.Process, paths []string, danger error) error {
 	root, err := pid1.RootOf(init)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	host := append(slices.Clone(controlPoints), above(hostRoot, controlPoints)...)
-	for _, path := range controlPoints {
+	host := append(slices.Clone(paths), above(hostRoot, paths)...)
+	for _, path := range paths {
 		seen, err := root.SameFile(path, host)
 		if err != nil {
 			return err
 		}
 		if seen != "" {
-			return fmt.Errorf("%w: the host's %s is visible inside as %s", errReaches, strings.TrimPrefix(seen, hostRoot), path)
+			return fmt.Errorf("%w: the host's %s is visible inside as %s", danger, strings.TrimPrefix(seen, hostRoot), path)
 		}
 	}
 	return nil

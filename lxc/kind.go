@@ -122,14 +122,6 @@ func (c *Container) Plan() guest.Plan {
 	return p
 }
 
-// String is for people: "init, within 1m0s".
-func (r Ready) String() string {
-	if r.How == "running" {
-		return r.How
-	}
-	return fmt.Sprintf("%s, within %s", r.How, r.Timeout)
-}
-
 // ConfigPath is LXC's configuration file of the container.
 func (c *Container) ConfigPath() string { return c.ConfigFile }
 

@@ -25,6 +25,13 @@ import (
 // us does not leave a container half made, and returns what it said. Its output
 // goes through a pipe that the daemon in the background does not hold.
 func run(ctx context.Context, env []string, program string, args ...string) (string, error) {
+	cmd, said := prepare(ctx, env, program, args...)
+	err := finish(ctx, cmd)
+	return said.String(), err
+}
+
+// prepare is run before it begins, for who wants it ended in another way.
+func prepare(ctx context.Context, env []string, program string, args ...string) (*exec.Cmd, *head) {
 	said := &head{left: saidMax}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = env
@@ -32,6 +39,12 @@ func run(ctx context.Context, env []string, program string, args ...string) (str
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = time.Second
+	return cmd, said
+}
+
+// finish runs what prepare made. The error of ctx goes before that of a program
+// which was ended for it.
+func finish(ctx context.Context, cmd *exec.Cmd) error {
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) { // it succeeded, and a hook holds our pipe
 		err = nil
@@ -39,7 +52,7 @@ func run(ctx context.Context, env []string, program string, args ...string) (str
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return said.String(), err
+	return err
 }
 
 // saidMax is how much is kept of what a program says, in bytes. One that runs
@@ -77,8 +90,11 @@ func firstLine(said string) string {
 // startVar marks, in their environment, the processes that come of one start.
 const startVar = "GUESTRC_START"
 
-// mark is a new value of startVar.
-func mark() string {
+// mark is a value of startVar that no other start has.
+func (c *Container) mark() string {
+	if c.Layout.Run != "" { // known to whoever clears up after us
+		return startVar + "=" + c.Layout.Run
+	}
 	var random [8]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
 	return startVar + "=" + hex.EncodeToString(random[:])
@@ -92,7 +108,7 @@ func endOrphans(ctx context.Context, mark string) error {
 	defer cancel()
 	for {
 		ended := 0
-		for _, pid := range children() {
+		for _, pid := range children("self") {
 			p, err := pidfile.Capture(pid)
 			if err != nil {
 				continue // it has ended
@@ -120,9 +136,9 @@ func marked(pid int, mark string) bool {
 	return err == nil && slices.Contains(strings.Split(string(text), "\x00"), mark)
 }
 
-// children are those of all of our threads.
-func children() (pids []int) {
-	lists, _ := filepath.Glob("/proc/self/task/*/children") // the pattern is right
+// children are those of all threads of a process, given as a directory of /proc.
+func children(process string) (pids []int) {
+	lists, _ := filepath.Glob("/proc/" + process + "/task/*/children") // the pattern is right
 	for _, list := range lists {
 		text, _ := os.ReadFile(list) // of a thread that has ended
 		for _, field := range strings.Fields(string(text)) {

@@ -24,13 +24,17 @@ const startTime = 120 * time.Second
 // args are those of lxc-start. It is told to go into the background: it
 // returns when its monitor says that init was executed, or why not.
 func (c *Container) args() []string {
-	args := []string{"-P", c.LXCPath, "-n", c.instance(), "-f", c.ConfigFile, "-d", "-o", c.LogFile}
+	args := []string{"-P", c.LXCPath, "-n", c.instance(), "-f", c.ConfigFile, "-d", "-p", c.pidFile(), "-o", c.LogFile}
 	if c.LogLevel != "" {
 		args = append(args, "-l", c.LogLevel)
 	}
 	if c.Arch != "" {
 		args = append(args, "-s", "lxc.arch="+c.Arch)
 	}
+	if c.overlay != "" {
+		args = append(args, "-s", "lxc.rootfs.path="+c.overlay)
+	}
+	args = append(args, c.consoleArgs()...)
 	return append(args, c.ExtraArgs...)
 }
 
@@ -46,13 +50,16 @@ func (c *Container) Start(ctx context.Context, _ *os.File) (*pidfile.Process, er
 		return nil, fmt.Errorf("cannot make the log's directory: %w", err)
 	}
 	logged := size(c.LogFile)
+	if err := c.dropConsole(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	// Whatever it starts, and leaves behind when it is ended, becomes our child.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, os.NewSyscallError("prctl", err)
 	}
-	mark := mark()
+	mark := c.mark()
 	said, err := run(ctx, append(baseEnv(), mark), program, c.args()...)
 	if err != nil {
 		err = c.startError(fmt.Errorf("%s failed: %w", startProgram, err), said, logged)

@@ -54,6 +54,9 @@ func (c *Container) Sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	var errs []error
+	if c.Layout.Run != "" {
+		errs = append(errs, endMarked(ctx, c.mark()))
+	}
 	var groups []cgroup.Group // at once: of version 1, only one has a freezer
 	for _, g := range c.Groups {
 		if g.same() { // hooks are in the monitor's
@@ -70,7 +73,7 @@ func (c *Container) Sweep(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, c.sweepGroups(), c.sweepPivot())
+	errs = append(errs, c.sweepGroups(), c.sweepPivot(), c.dropConsole(), c.sweepPidFile())
 	return errors.Join(errs...)
 }
 

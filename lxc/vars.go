@@ -15,8 +15,10 @@ var Vars = confd.Table{
 	{Name: "extra_args", Group: "Container", Type: confd.Words,
 		Help: "More arguments for lxc-start, split into words as a shell does, quotes respected: -s lxc.start.delay=0."},
 
-	{Name: "ready", Group: "Start", Type: confd.Enum, Choices: []string{"init", "running"}, Default: "init",
-		Help: "When a start is complete: once init can hear the signal that stops it (init), or once init was executed (running)."},
+	{Name: "ready", Group: "Start", Type: confd.Enum, Choices: []string{"init", "running", "exec:", "tcp:", "console:", "systemd", "openrc"}, Default: "init",
+		Help: "When a start is complete: once init can hear the signal that stops it (init), which all others but running wait for too; once init was executed (running); once a command that lxc-attach runs inside exits with 0, such as exec:test -e /run/up, split into words as a shell does (exec:CMD); once somebody takes connections on a port (tcp:PORT); once a line on its console matches a regular expression (console:REGEX); once its systemd is running, or degraded, with a warning (systemd); once its OpenRC has started a runlevel after boot (openrc). exec and systemd run a program of the container's in it."},
+	{Name: "ready_address", Group: "Start", Type: confd.String,
+		Help: "Address for ready=tcp:PORT, connected to from the host. Without it, the port is tried from within the container's network, on each of its own addresses that others can reach, and on the loopback's where it has no other interface; its packet filter may yet keep others out."},
 	{Name: "ready_timeout", Group: "Start", Type: confd.Seconds, Default: "60",
 		Help: "How long a start waits until the guest is ready. A guest that is not keeps running, with a warning."},
 

@@ -27,11 +27,11 @@ func FuzzParseStat(f *testing.F) {
 	f.Add([]byte(") Z 1 ("), uint16(0))
 	f.Add([]byte("a\nb)"), uint16(60))
 	f.Add([]byte{}, uint16(1))
-	tail := []byte(" S 7 10 10 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 163760 1 1 18446744073709551615 0 0 0 0 0 0 0 0 0 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 15\n")
+	tail := []byte(" S 7 10 10 0 -1 4194560 1 0 0 0 3 4 5 6 20 0 1 0 163760 1 9 18446744073709551615 0 0 0 0 0 0 0 0 0 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 15\n")
 	f.Fuzz(func(t *testing.T, comm []byte, cut uint16) {
 		line := slices.Concat([]byte("12 ("), comm, []byte(")"), tail)
 		got, err := parseStat(line)
-		if want := (stat{pid: 12, state: 'S', ppid: 7, flags: 4194560, start: 163760, exit: 15}); err != nil || got != want {
+		if want := (stat{pid: 12, state: 'S', ppid: 7, flags: 4194560, cpu: 7, waits: 11, start: 163760, pages: 9, exit: 15}); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", comm, got, err)
 		}
 		parseStat(line[:min(int(cut), len(line))]) // must not panic

@@ -17,7 +17,13 @@ import (
 // flock(2) cannot be called off, so a Lock whose ctx ended leaves a goroutine
 // behind that gives the lock up again as soon as it gets it.
 func Lock(ctx context.Context, dir *os.File) (unlock func() error, err error) {
-	f, err := openNamed(dir, LockFile, unix.O_RDWR|unix.O_CREAT, func(f *os.File) error { return flockUntil(ctx, f) })
+	return LockNamed(ctx, dir, LockFile)
+}
+
+// LockNamed is Lock by another file of dir, which is made when it is absent.
+// One that is free is had even when ctx has ended.
+func LockNamed(ctx context.Context, dir *os.File, name string) (unlock func() error, err error) {
+	f, err := openNamed(dir, name, unix.O_RDWR|unix.O_CREAT, func(f *os.File) error { return flockUntil(ctx, f) })
 	if err != nil {
 		return nil, err
 	}

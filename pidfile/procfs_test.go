@@ -58,7 +58,7 @@ func TestCgroupOf(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	tail := " S 7 10 10 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 163760 1 1 18446744073709551615 0 0 0 0 0 0 0 0 0 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 15"
+	tail := " S 7 10 10 0 -1 4194560 1 0 0 0 3 4 5 6 20 0 1 0 163760 1 9 18446744073709551615 0 0 0 0 0 0 0 0 0 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 15"
 	for name, head := range map[string]string{
 		"plain":           "12 (sleep)",
 		"parentheses":     "12 (a) R 1 (b)",
@@ -67,7 +67,7 @@ func TestParseStat(t *testing.T) {
 		"looks like stat": "12 () Z 1 1 1 1)",
 	} {
 		got, err := parseStat([]byte(head + tail + "\n"))
-		want := stat{pid: 12, state: 'S', ppid: 7, flags: 4194560, start: 163760, exit: 15}
+		want := stat{pid: 12, state: 'S', ppid: 7, flags: 4194560, cpu: 7, waits: 11, start: 163760, pages: 9, exit: 15}
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}

@@ -13,7 +13,10 @@ type stat struct {
 	state byte   // field 3
 	ppid  int    // field 4
 	flags uint64 // field 9
+	cpu   int64  // fields 14 and 15, clock ticks: its threads in user and kernel mode
+	waits int64  // fields 16 and 17, clock ticks: its children that it has waited for
 	start uint64 // field 22, clock ticks since boot
+	pages int64  // field 24, of memory that are resident
 	exit  int    // field 52, a wait status; 0 also when we may not know
 }
 
@@ -45,7 +48,10 @@ func parseStat(line []byte) (stat, error) {
 		state: rest[0][0],
 		ppid:  int(number(rest[4-first])),
 		flags: uint64(number(rest[9-first])),
+		cpu:   number(rest[14-first]) + number(rest[15-first]),
+		waits: number(rest[16-first]) + number(rest[17-first]),
 		start: uint64(number(rest[22-first])),
+		pages: number(rest[24-first]),
 		exit:  int(number(rest[52-first])),
 	}
 	if bad != nil {

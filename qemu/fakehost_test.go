@@ -19,6 +19,7 @@ type fakeHost struct {
 	noQEMU   bool
 	features Features
 	kvm      error // of the trial and of the device
+	vsock    error
 	users    map[string][2]int
 	groups   map[string]int
 	uefi     *UEFI
@@ -61,6 +62,8 @@ func (h *fakeHost) Features(string) (Features, error) {
 
 func (h *fakeHost) KVM(string) error { return h.kvm }
 func (h *fakeHost) KVMDevice() error { return h.kvm }
+
+func (h *fakeHost) VhostVsock() error { return h.vsock }
 
 func (h *fakeHost) User(name string) (int, int, error) {
 	if ids, ok := h.users[name]; ok {

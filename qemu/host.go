@@ -11,6 +11,8 @@ type Host interface {
 	Features(path string) (Features, error)
 	// KVM is nil when a small virtual machine of that architecture runs.
 	KVM(arch string) error
+	// VhostVsock is nil when /dev/vhost-vsock can be opened.
+	VhostVsock() error
 	// KVMDevice is nil when /dev/kvm can be opened.
 	KVMDevice() error
 	// User finds a user by name or number; gid is -1 for a number that no user has.

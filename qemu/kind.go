@@ -86,6 +86,8 @@ func (m *Machine) Plan() guest.Plan {
 			p.Notes = append(p.Notes, fmt.Sprintf("file %d: a listening socket, %s", in.FD, in.Path))
 		case "tap":
 			p.Notes = append(p.Notes, fmt.Sprintf("file %d: a tap, %s, in bridge %s", in.FD, in.Ifname, in.Bridge))
+		case "vsock":
+			p.Notes = append(p.Notes, fmt.Sprintf("file %d: %s, with context identifier %d", in.FD, vhostVsock, in.CID))
 		}
 	}
 	return p
@@ -96,7 +98,11 @@ func (r Ready) String() string {
 	text := r.How
 	switch r.How {
 	case "tcp":
-		text += " " + r.Address
+		if text += " " + r.Address; r.Address == "" {
+			text += fmt.Sprintf("port %d, where the host finds the guest", r.Port)
+		}
+	case "vsock":
+		text += fmt.Sprintf(" from context identifier %d", r.CID)
 	case "console":
 		text += " says " + r.Pattern
 	case "none", "monitor":

@@ -39,6 +39,7 @@ type Machine struct {
 	Hugepages    string   // mount point of the hugetlbfs that memory comes from
 	VarsTemplate string   // what the file with role "vars" is made from
 	Ports        []string // of the host, as in guest.Claim
+	CID          uint32   // context identifier of the vsock device; 0: it has none
 
 	Sockets Sockets
 	LogFile string
@@ -53,6 +54,8 @@ type Machine struct {
 	log      *os.File       // from this start on
 	logStart int64          // where this start's part of the log begins
 	console  net.Conn       // open from before the guest's first instruction, with ready=console
+	notify   *vsockListener // so too, with ready=vsock
+	say      func(string)   // what the guest tells while it gets ready; nil: to nobody
 	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled
 	recalled []hostEnd      // of the running guest, which the files may no longer have
 }
@@ -71,10 +74,11 @@ type memo struct {
 // Inherit is an open file that QEMU finds at a fixed number.
 type Inherit struct {
 	FD     int    // 3, 4, …
-	What   string // "qmp": a listening socket at Path; "tap": an interface put into Bridge
+	What   string // "qmp": a listening socket at Path; "tap": an interface put into Bridge; "vsock": the device with CID
 	Path   string
 	Bridge string
 	Ifname string
+	CID    uint32
 }
 
 // Disk is one disk, CD or block device.
@@ -132,9 +136,18 @@ type Resend struct {
 
 // Ready says when a start is complete.
 type Ready struct {
-	How     string        `json:"how"`               // "none", "monitor", "agent", "tcp", "console"
-	Address string        `json:"address,omitempty"` // tcp: HOST:PORT
+	How     string        `json:"how"`               // "none", "monitor", "agent", "tcp", "console", "vsock"
+	Address string        `json:"address,omitempty"` // tcp: HOST:PORT; empty: Port at an address that one of Cards is found to have
+	Port    int           `json:"port,omitempty"`
+	Cards   []Card        `json:"cards,omitempty"`
 	Banner  bool          `json:"banner,omitempty"`  // tcp through user networking: wants a byte, as slirp accepts for the guest
 	Pattern string        `json:"pattern,omitempty"` // console: RE2
+	CID     uint32        `json:"cid,omitempty"`     // vsock: whose word counts
 	Timeout time.Duration `json:"timeout"`
+}
+
+// Card is one of the guest's network cards.
+type Card struct {
+	MAC  string `json:"mac"`
+	Link string `json:"link,omitempty"` // of the host: its bridge, or its tap; empty: whoever opened it chose it
 }

@@ -80,6 +80,14 @@ func (osHost) KVMDevice() error {
 	return unix.Close(fd)
 }
 
+func (osHost) VhostVsock() error {
+	f, err := os.OpenFile(vhostVsock, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 func (osHost) User(name string) (uid, gid int, err error) {
 	u, err := user.Lookup(name)
 	if n, notNumber := strconv.ParseUint(name, 10, 31); err != nil && notNumber == nil {

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -63,6 +64,10 @@ func readyText(r Ready) string {
 		text += " " + r.Address + " banner"
 	case r.Address != "":
 		text += " " + r.Address
+	case r.Port != 0:
+		text += fmt.Sprintf(" %d %v", r.Port, r.Cards)
+	case r.CID != 0:
+		text += fmt.Sprintf(" %d", r.CID)
 	}
 	return text
 }

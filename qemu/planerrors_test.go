@@ -71,7 +71,11 @@ func TestPlanErrors(t *testing.T) {
 		{conf: "ready=console:x\nconsole=no", want: "1:1: ready: ready=console needs the console's socket", hint: "console=yes"},
 		{conf: "ready='console:['", want: "1:1: ready: error parsing regexp", hint: "RE2"},
 		{conf: "ready=tcp:ssh", want: `1:1: ready: "ssh" is not a TCP port`},
-		{conf: "ready=tcp:22\nnet0=bridge", want: "1:1: ready: ready=tcp:22 needs ready_address", hint: "ready_address="},
+		{conf: "ready=tcp:22\nnet0=user", want: "1:1: ready: ready=tcp:22 needs ready_address", hint: "ready_address="},
+		{conf: "ready=vsock\nvsock_cid=2", want: "2:1: vsock_cid: 2 is not between 3 and 2147483646"},
+		{conf: "vsock_cid=2147483647", want: "1:1: vsock_cid: 2147483647 is not between 3 and 2147483646"},
+		{conf: "ready=vsock\nextra_args='-device vhost-vsock-pci,guest-cid=7'", want: "1:1: ready: extra_args has vhost-vsock too", hint: "take it out of extra_args"},
+		{conf: "vsock_cid=8\nextra_args='-device vhost-vsock-pci,guest-cid=7'", want: "1:1: vsock_cid: extra_args has vhost-vsock too"},
 		{conf: "ready_timeout=soon", want: `1:1: ready_timeout is "soon"`},
 
 		{conf: "stop_schedule=acpi/60/halt/3", want: `1:1: stop_schedule: cannot read stop schedule "acpi/60/halt/3", column 9: unknown rung "halt"`, hint: "agent, acpi, ssh, quit"},

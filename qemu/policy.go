@@ -104,6 +104,13 @@ func (p *planner) readiness() {
 	case "console":
 		p.readyConsole(argument)
 	}
+	p.vsock(how == "vsock")
+	if how == "vsock" {
+		p.m.Readiness.CID = p.m.CID
+	}
+	if p.m.CID != 0 {
+		p.m.Ports = append(p.m.Ports, vsockClaim(p.m.CID))
+	}
 	if p.Set("ready_address") && how != "tcp" {
 		p.Warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT")
 	}
@@ -137,7 +144,7 @@ func (p *planner) readyTCP(text string) {
 		p.m.Readiness.Address = net.JoinHostPort(host, text)
 	}
 	if p.m.Readiness.Address == "" {
-		p.Fail("ready", "ready_address=192.0.2.7", "ready=tcp:%s needs ready_address, the guest's address", text)
+		p.readyCards(int(port))
 		return
 	}
 	addr, _, err := net.SplitHostPort(p.m.Readiness.Address)
@@ -147,6 +154,22 @@ func (p *planner) readyTCP(text string) {
 	ip := net.ParseIP(addr)
 	throughUser := slices.ContainsFunc(p.m.NICs, func(n NIC) bool { return n.Type == "user" })
 	p.m.Readiness.Banner = throughUser && (addr == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// readyCards leaves it to the host's neighbours which address the guest has.
+func (p *planner) readyCards(port int) {
+	p.m.Readiness.Port = port
+	for _, nic := range p.m.NICs {
+		switch nic.Type {
+		case "bridge":
+			p.m.Readiness.Cards = append(p.m.Readiness.Cards, Card{nic.MAC, nic.Bridge})
+		case "tap":
+			p.m.Readiness.Cards = append(p.m.Readiness.Cards, Card{nic.MAC, nic.Ifname})
+		}
+	}
+	if len(p.m.Readiness.Cards) == 0 {
+		p.Fail("ready", "ready_address=192.0.2.7", "ready=tcp:%d needs ready_address, the guest's address: it is on no bridge and no tap", port)
+	}
 }
 
 // forwardTo finds the host's end of a forwarded TCP port of the guest.

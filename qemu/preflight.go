@@ -44,6 +44,7 @@ func (m *Machine) preflight(host Host, running []guest.Claim) error {
 	i.disks(others)
 	i.nics(others)
 	i.ports(others)
+	i.vsock()
 	i.sockets()
 	return errors.Join(i.errs...)
 }
@@ -160,7 +161,7 @@ func (i *inspection) ports(running []guest.Claim) {
 		for _, other := range running {
 			for _, theirs := range other.Ports {
 				if samePort(mine, theirs) {
-					i.fail(i.portVar(mine), "choose another", "%s is in use by the running guest %s", mine, other.Guest)
+					i.fail(i.portVar(mine), i.portHint(mine), "%s is in use by the running guest %s", mine, other.Guest)
 				}
 			}
 		}
@@ -168,12 +169,22 @@ func (i *inspection) ports(running []guest.Claim) {
 }
 
 func (i *inspection) portVar(port string) string {
+	if strings.HasPrefix(port, "vsock:") {
+		return i.firstSet("vsock_cid", "ready")
+	}
 	for _, nic := range i.m.NICs {
 		if slices.Contains(nic.Ports, port) {
 			return nic.Var + "_hostfwd"
 		}
 	}
 	return "vnc_display"
+}
+
+func (i *inspection) portHint(port string) string {
+	if strings.HasPrefix(port, "vsock:") {
+		return "vsock_cid= gives this guest another context identifier"
+	}
+	return "choose another"
 }
 
 // samePort compares PROTOCOL:ADDRESS:PORT; an address of all zeros is any.

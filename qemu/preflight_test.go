@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -97,6 +98,8 @@ func TestPreflight(t *testing.T) {
 		{conf: "net0=user\nnet0_mac=52:54:00:00:00:01", running: "net1=user\nnet1_mac=52-54-00-00-00-01", want: "2:1: net0_mac: 52:54:00:00:00:01 is the MAC address of the running guest qemu.web"},
 
 		{conf: "vnc_display=3", running: "vnc_display=3\nvnc_listen=0.0.0.0", want: "1:1: vnc_display: tcp:127.0.0.1:5903 is in use by the running guest qemu.web"},
+		{conf: "vsock_cid=7", running: "ready=vsock\nvsock_cid=7", want: "1:1: vsock_cid: vsock:7:2147483655 is in use by the running guest qemu.web"},
+		{conf: "ready=vsock", host: func(h *fakeHost) { h.vsock = fs.ErrNotExist }, want: "1:1: ready: cannot make a vsock device: ", hint: "modprobe vhost_vsock"},
 		{conf: "net0=user\nnet0_hostfwd=tcp::2222-:22", running: "net0=user\nnet0_hostfwd=tcp:127.0.0.1:2222-:22", want: "2:1: net0_hostfwd: tcp:0.0.0.0:2222 is in use by the running guest qemu.web"},
 		{conf: "monitor_socket=/run/" + strings.Repeat("x", 104), want: "1:1: monitor_socket: the socket's path has 109 bytes, of which 107 are possible"},
 	} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/guestrc/guestrc/pidfile"
@@ -24,12 +23,17 @@ func (m *Machine) Ready(ctx context.Context, p *pidfile.Process) error {
 		err = m.tcpReady(ctx)
 	case "console":
 		err = m.consoleReady(ctx)
+	case "vsock":
+		err = m.vsockReady(ctx)
 	}
 	if err != nil && errors.Is(context.Cause(ctx), errGone) {
 		return fmt.Errorf("QEMU ended: %w", m.startError(err))
 	}
 	return err
 }
+
+// Heard has the guest's own words passed on while Ready waits.
+func (m *Machine) Heard(say func(text string)) { m.say = say }
 
 // agentPatience is when an agent is asked anew: the one that the first request
 // reached may have been the initramfs's, and gone.
@@ -58,46 +62,4 @@ func (m *Machine) agentAnswers(ctx context.Context, p *pidfile.Process) error {
 	}
 	defer a.Close()
 	return a.Sync(ctx)
-}
-
-// tcpReady connects until somebody takes the connection. Nothing tells us when
-// a port inside a guest begins to listen, so this asks again, ever more rarely.
-func (m *Machine) tcpReady(ctx context.Context) error {
-	pause := 50 * time.Millisecond
-	for {
-		err := m.tcpAnswers(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-			pause = min(pause*2, time.Second)
-		}
-	}
-}
-
-// bannerTime is how long a server behind user networking gets to greet.
-const bannerTime = 5 * time.Second
-
-// tcpAnswers connects once. Through user networking QEMU takes the connection
-// whether or not the guest does, so only a byte from the guest proves it.
-func (m *Machine) tcpAnswers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, bannerTime)
-	defer cancel()
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", m.Readiness.Address)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if !m.Readiness.Banner {
-		return nil
-	}
-	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if _, err := c.Read(make([]byte, 1)); err != nil {
-		return fmt.Errorf("%s sends nothing: %w", m.Readiness.Address, err)
-	}
-	return nil
 }

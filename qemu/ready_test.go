@@ -1,7 +1,10 @@
 package qemu
 
 import (
+	"context"
+	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -82,6 +85,7 @@ func TestReadyEndsWithQEMU(t *testing.T) {
 		{How: "agent"},
 		{How: "tcp", Address: l.Addr().String(), Banner: true},
 		{How: "tcp", Address: "127.0.0.1:1"},
+		{How: "tcp", Port: 7, Cards: []Card{{MAC: "52:54:00:00:00:07", Link: "none"}}},
 	} {
 		r := idle(t, ready)
 		fakeqmp.StartAgent(t, r.m.Sockets.Agent, func(string, map[string]any) string { return "" })
@@ -144,5 +148,40 @@ func TestTCPReady(t *testing.T) {
 	r = idle(t, Ready{How: "tcp", Address: address})
 	if err := r.m.Ready(t.Context(), r.p); err != nil {
 		t.Errorf("no banner is wanted: %v", err)
+	}
+}
+
+// An address that was the guest's may be another machine's by now, and that one
+// may have the port open.
+func TestTCPReadyIsNotAnotherMachine(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	addr := netip.MustParseAddrPort(l.Addr().String())
+	s := &search{port: fmt.Sprint(addr.Port()), macs: []net.HardwareAddr{{0x52, 0x54, 0, 0, 0, 7}}}
+	if err := s.answers(t.Context(), addr.Addr()); err == nil || !strings.Contains(err.Error(), "another machine has 127.0.0.1") {
+		t.Error(err)
+	}
+}
+
+// A guest may claim any number of addresses.
+func TestTCPReadyTriesSoManyAddresses(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &search{port: "1", tried: map[netip.Addr]bool{}, won: make(chan struct{}, 1)}
+	for n := range 10 * maxAddresses {
+		s.try(ctx, netip.AddrFrom4([4]byte{127, 1, byte(n >> 8), byte(n)}), true)
+	}
+	cancel()
+	s.running.Wait()
+	if len(s.tried) != maxAddresses || len(s.errs) != maxAddresses {
+		t.Errorf("%d addresses were tried, %d failed", len(s.tried), len(s.errs))
+	}
+	s.try(ctx, netip.MustParseAddr("127.0.0.1"), true)
+	if len(s.tried) != maxAddresses {
+		t.Error("one was tried afterwards")
 	}
 }

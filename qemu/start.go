@@ -45,6 +45,12 @@ func (m *Machine) Start(ctx context.Context, lease *os.File) (_ *pidfile.Process
 		return nil, err
 	}
 
+	if m.Readiness.How == "vsock" {
+		if m.notify, err = listenVsock(notifyPort(m.CID)); err != nil {
+			return nil, err
+		}
+	}
+
 	pidfd := -1
 	cmd := exec.Command(m.Binary, m.Args...)
 	cmd.Env = append(baseEnv(), m.Env...)
@@ -205,6 +211,8 @@ func (m *Machine) openInherited() (files []*os.File, err error) {
 			f, err = listen(in.Path)
 		case "tap":
 			f, err = openTap(in.Ifname, in.Bridge)
+		case "vsock":
+			f, err = openVsock(in.CID)
 		default:
 			err = fmt.Errorf("cannot hand over %q: unknown sort of file", in.What)
 		}

@@ -119,10 +119,12 @@ var Vars = confd.Table{
 	{Name: "start_wait", Group: "Process", Type: confd.Int, Theirs: true,
 		Help: "Ignored: a start waits for QEMU itself, see ready."},
 
-	{Name: "ready", Group: "Start", Type: confd.Enum, Choices: []string{"none", "monitor", "agent", "tcp:", "console:"}, Default: "monitor",
-		Help: "When a start is complete: at once, when QEMU answers, when the guest's agent answers, when tcp:PORT accepts, or when a line on the console matches console:REGEX."},
+	{Name: "ready", Group: "Start", Type: confd.Enum, Choices: []string{"none", "monitor", "agent", "tcp:", "console:", "vsock"}, Default: "monitor",
+		Help: "When a start is complete: at once, when QEMU answers, when the guest's agent answers, when tcp:PORT accepts, when a line on the console matches console:REGEX, or when the guest's systemd (254 or later) says READY=1 over vsock, as it does once it has booted."},
 	{Name: "ready_address", Group: "Start", Type: confd.String,
-		Help: "Guest's address for ready=tcp:PORT. With user networking the forwarded port is found without it."},
+		Help: "Guest's address for ready=tcp:PORT. With user networking the forwarded port is found without it; on a bridge or a tap every address is tried at which the host hears from the guest's MAC address (it asked the host for a lease, a name or the way to elsewhere), and the IPv6 address made from that."},
+	{Name: "vsock_cid", Group: "Start", Type: confd.Int,
+		Help: "Context identifier of a vsock device for the guest, from 3 to 2147483646, which no other virtual machine of the host may have. With ready=vsock there is always one; its default is made from the guest's name, and stays the same."},
 	{Name: "ready_timeout", Group: "Start", Type: confd.Seconds, Default: "120",
 		Help: "Longest time that a guest may take to become ready. After that the start is complete with a warning, and the guest runs on."},
 

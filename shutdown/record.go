@@ -7,13 +7,23 @@ import (
 	"time"
 )
 
-// endByItself notes an end that no rung brought about.
+// endByItself notes an end between rungs. Where the last one was to end the
+// target by force, and its time was a little short, it is that one's doing.
 func (r *Record) endByItself(began time.Time, t Target) {
-	v := Graceful
-	if n := len(r.Rungs); n > 0 && t.Verdict(r.Rungs[n-1].Verb) == Died {
-		v = Died
+	if len(r.Rungs) == 0 {
+		r.end(began, "", Graceful)
+		return
 	}
-	r.end(began, "", v)
+	last := &r.Rungs[len(r.Rungs)-1]
+	switch v := t.Verdict(last.Verb); {
+	case v == Died:
+		r.end(began, "", Died)
+	case v == Forced && last.Result == Ignored:
+		last.Result = Down
+		r.end(began, last.Verb, Forced)
+	default:
+		r.end(began, "", Graceful)
+	}
 }
 
 // Result is how one rung ended.
@@ -26,6 +36,7 @@ const (
 	Absent      Result = "absent"      // this way does not exist here
 	Failed      Result = "failed"      // the request could not be delivered
 	Interrupted Result = "interrupted" // the stop itself was cancelled
+	Skipped     Result = "skipped"     // no time was left for it
 )
 
 // Outcome is what one rung did.
@@ -35,6 +46,9 @@ type Outcome struct {
 	Notes  []string `json:"notes,omitempty"`
 	Error  string   `json:"error,omitempty"`
 	Took   Duration `json:"seconds"`
+	// Cut is the time that the schedule gives the rung, where a deadline took
+	// some of it away; 0 otherwise, and for Forever, which has none.
+	Cut Duration `json:"cut_from,omitzero"`
 }
 
 // Record is what a stop did. By is empty when the target ended before the
@@ -88,12 +102,13 @@ func (d Duration) String() string {
 
 // String tells the whole stop in one line:
 // "down in 12.3 s by acpi (2nd press)",
-// "killed after 75 s: agent absent, acpi ignored".
+// "killed after 75 s: agent absent, acpi ignored",
+// "killed after 20 s: acpi ignored (15 of 60 s)".
 func (r Record) String() string {
 	var before []string
 	for _, o := range r.Rungs {
 		if o.Result != Down {
-			before = append(before, o.Verb+" "+string(o.Result))
+			before = append(before, o.brief())
 		}
 	}
 	why := ""
@@ -113,6 +128,15 @@ func (r Record) String() string {
 		return fmt.Sprintf("forced down after %s by %s%s%s", r.Took, r.By, r.notes(), why)
 	}
 	return fmt.Sprintf("down in %s by %s%s", r.Took, r.By, r.notes())
+}
+
+// brief is a rung that did not help.
+func (o Outcome) brief() string {
+	text := o.Verb + " " + string(o.Result)
+	if o.Cut > 0 && o.Result != Absent && o.Result != Skipped {
+		text += fmt.Sprintf(" (%.0f of %.0f s)", time.Duration(o.Took).Seconds(), time.Duration(o.Cut).Seconds())
+	}
+	return text
 }
 
 // notes are those of the rung that ended it.

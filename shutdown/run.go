@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -43,10 +44,11 @@ const (
 // Watcher is told what happens, in order, from one goroutine. Nil is allowed.
 type Watcher func(Event)
 
-// Event is the beginning of a rung (Outcome is nil) or its end.
+// Event is the beginning of a rung (Outcome is nil) or its end. Step.Wait is the
+// time that it gets. A rung that is skipped only has an end.
 type Event struct {
 	Step     Step
-	Deadline time.Time // of the rung; zero when it waits forever
+	Deadline time.Time // of the rung; zero when it waits forever, or is skipped
 	Outcome  *Outcome
 }
 
@@ -58,41 +60,42 @@ const settle = 100 * time.Millisecond
 // Run takes the rungs of s in order until t is gone. The error is that of ctx,
 // or nil; a target that outlived every rung is told by Record.Down.
 func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, error) {
+	return RunUntil(ctx, s, time.Time{}, t, watch)
+}
+
+// RunUntil is Run by a deadline; zero is none. Where the time is short, rungs
+// get less than their own: each leaves some seconds to every later one, and a
+// rung that there is no time for is skipped. The last one is KILL then, even if
+// s has none, and has up to 2 s beyond the deadline. Time that a rung leaves,
+// because it is absent or fails, goes to the later ones.
+func RunUntil(ctx context.Context, s Schedule, deadline time.Time, t Target, watch Watcher) (Record, error) {
 	if watch == nil {
 		watch = func(Event) {}
 	}
 	began := time.Now()
+	if !deadline.IsZero() {
+		deadline = began.Add(deadline.Sub(began)) // the clock may be set meanwhile
+	}
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	gone, lost, stopWaiting := await(ctx, t, giveUp)
+	defer stopWaiting()
+
+	c := climber{t, gone, watch, deadline}
 	var record Record
-
-	ctx, cancelAll := context.WithCancel(ctx)
-	defer cancelAll()
-	waitCtx, stopWaiting := context.WithCancel(ctx)
-	gone, waited := make(chan struct{}), make(chan struct{})
-	lost := make(chan error, 1)
-	go func() {
-		defer close(waited)
-		switch err := t.Wait(waitCtx); {
-		case err == nil:
-			close(gone)
-		case waitCtx.Err() == nil:
-			lost <- fmt.Errorf("cannot wait for the end: %w", err)
-			cancelAll()
-		}
-	}()
-	defer func() { stopWaiting(); <-waited }()
-
-	for _, step := range s {
+	short := false // the deadline kept a rung from ending it
+	for i := 0; i < len(s) || i == len(s) && short && !s.endsInKill(); i++ {
 		select {
 		case <-gone: // ended before this rung was asked for
 			record.endByItself(began, t)
 			return record, nil
 		default:
 		}
-		outcome := climb(ctx, step, t.Rung(step.Verb), gone, watch)
+		outcome, cut := c.take(ctx, s[i:])
 		record.Rungs = append(record.Rungs, outcome)
-		watch(Event{Step: step, Outcome: &outcome})
+		short = short || cut
 		if outcome.Result == Down {
-			record.end(began, step.Verb, t.Verdict(step.Verb))
+			record.end(began, outcome.Verb, t.Verdict(outcome.Verb))
 			return record, nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -113,13 +116,63 @@ func Run(ctx context.Context, s Schedule, t Target, watch Watcher) (Record, erro
 	return record, nil
 }
 
+// await closes gone when t is. When that cannot be told, lost has the reason,
+// and giveUp is called.
+func await(ctx context.Context, t Target, giveUp func()) (gone <-chan struct{}, lost <-chan error, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended, waited, failed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(waited)
+		switch err := t.Wait(ctx); {
+		case err == nil:
+			close(ended)
+		case ctx.Err() == nil:
+			failed <- fmt.Errorf("cannot wait for the end: %w", err)
+			giveUp()
+		}
+	}()
+	return ended, failed, func() { cancel(); <-waited }
+}
+
+// climber is what all rungs of one stop have in common.
+type climber struct {
+	t        Target
+	gone     <-chan struct{}
+	watch    Watcher
+	deadline time.Time // zero: none
+}
+
+// take gives the first rung of s its time, and climbs or skips it. An empty s
+// is the last resort. short: with more time it might have ended the target.
+func (c *climber) take(ctx context.Context, s Schedule) (o Outcome, short bool) {
+	left := time.Duration(math.MaxInt64)
+	if !c.deadline.IsZero() {
+		left = time.Until(c.deadline)
+	}
+	if len(s) == 0 {
+		s = lastResort(left)
+	}
+	step := Step{s[0].Verb, s.share(left)}
+	cut := step.Wait < s[0].Wait
+	if step.Wait > 0 {
+		o = climb(ctx, step, c.t.Rung(step.Verb), c.gone, c.watch)
+	} else {
+		o = Outcome{Verb: step.Verb, Result: Skipped}
+	}
+	if cut && step.Verb != Forever {
+		o.Cut = Duration(s[0].Wait)
+	}
+	c.watch(Event{Step: step, Outcome: &o})
+	return o, cut && time.Duration(o.Took) >= step.Wait
+}
+
 // climb takes one rung: act, then wait until the target is gone, the rung
 // reports a fault, or the time is over.
 func climb(ctx context.Context, step Step, rung Rung, gone <-chan struct{}, watch Watcher) Outcome {
 	began := time.Now()
 	event := Event{Step: step}
 	var cancel context.CancelFunc
-	if step.Verb == Forever {
+	if step.Wait == math.MaxInt64 {
 		ctx, cancel = context.WithCancel(ctx)
 	} else {
 		event.Deadline = began.Add(step.Wait)
@@ -187,6 +240,8 @@ func climb(ctx context.Context, step Step, rung Rung, gone <-chan struct{}, watc
 			select {
 			case <-gone:
 				return down()
+			case <-ctx.Done():
+				return finish(Failed, err)
 			case <-time.After(settle):
 				return finish(Failed, err)
 			}

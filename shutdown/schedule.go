@@ -18,7 +18,7 @@ const Forever = "forever"
 // Step is one rung and the time that it gets.
 type Step struct {
 	Verb string
-	Wait time.Duration // whole seconds; math.MaxInt64 for Forever
+	Wait time.Duration // math.MaxInt64 for Forever without a deadline
 }
 
 // Schedule is the rungs in order. The zero value asks for nothing.
@@ -100,7 +100,8 @@ func canonical(verb string, known []string) (string, bool) {
 	return "", false
 }
 
-// String writes the schedule as Parse reads it.
+// String writes the schedule as Parse reads it, but for parts of seconds, which
+// only Within makes.
 func (s Schedule) String() string {
 	var b strings.Builder
 	for i, step := range s {
@@ -108,8 +109,8 @@ func (s Schedule) String() string {
 			b.WriteByte('/')
 		}
 		b.WriteString(step.Verb)
-		if step.Verb != Forever {
-			fmt.Fprintf(&b, "/%d", int64(step.Wait/time.Second))
+		if step.Wait != math.MaxInt64 {
+			b.WriteString("/" + strconv.FormatFloat(step.Wait.Round(100*time.Millisecond).Seconds(), 'f', -1, 64))
 		}
 	}
 	return b.String()

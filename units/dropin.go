@@ -32,8 +32,14 @@ func (s Service) dropin() (text string, left error) {
 	write("Wants", l.wants)
 	write("After", l.after)
 	write("Before", l.before)
-	if s.Start > 0 || s.Stop > 0 {
+	for _, line := range s.Respawn.limits() {
+		b.WriteString(line + "\n")
+	}
+	if s.Start > 0 || s.Stop > 0 || s.Respawn.When != "" {
 		b.WriteString("[Service]\n")
+	}
+	for _, line := range s.Respawn.restart() {
+		b.WriteString(line + "\n")
 	}
 	if s.Start > 0 {
 		fmt.Fprintf(&b, "TimeoutStartSec=%s\n", limit(s.Start))

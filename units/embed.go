@@ -11,7 +11,7 @@ import (
 	"github.com/guestrc/guestrc/manifest"
 )
 
-//go:embed guestrc-*@.service
+//go:embed guestrc-*@.service guestrc.target
 var templates embed.FS
 
 // program is what the templates run where nothing else is said.
@@ -22,7 +22,7 @@ const program = "/usr/bin/guestrc"
 var programPattern = regexp.MustCompile(`^(/[A-Za-z0-9_.,=+@-]+)+$`)
 
 // Installation is the files that guestrc needs under systemd: the templates,
-// which run binary, and the generator, which is binary under another name. For
+// which run binary, their target, and the generator, which is binary under another name. For
 // a binary below /usr/local they go there, where systemd looks too
 // (systemd.unit(5), systemd.generator(7)), and else to a package's place.
 func Installation(binary string) ([]manifest.File, error) {

@@ -19,6 +19,8 @@ type Host struct {
 	Tree *manifest.Tree
 	Root string // of the tree; "/" for the running system
 	Run  func(ctx context.Context, argv ...string) error
+	// Output runs a program and returns what it printed, whatever its exit status.
+	Output func(ctx context.Context, argv ...string) (string, error)
 }
 
 // Installed tells whether the root has systemd.
@@ -28,6 +30,17 @@ func (h Host) Installed() bool {
 
 // Running tells whether systemd is in charge (sd_booted(3)).
 func (h Host) Running() bool { return h.Tree.Exists("/run/systemd/system") }
+
+// GoingDown tells whether systemd is bringing the host down: to power off, to
+// reboot or for what else stops everything, but not for rescue mode. It is asked
+// only where the environment says that the caller is run by a unit (systemd.exec(5)).
+func (h Host) GoingDown(ctx context.Context, getenv func(string) string) bool {
+	if getenv("NOTIFY_SOCKET") == "" && getenv("INVOCATION_ID") == "" || h.Root != "/" || !h.Running() {
+		return false
+	}
+	state, err := h.Output(ctx, "systemctl", "is-system-running")
+	return err == nil && strings.TrimSpace(state) == "stopping"
+}
 
 // Reload has a running systemd read units anew, and run its generators.
 func (h Host) Reload(ctx context.Context) error {

@@ -108,10 +108,37 @@ func TestInstallationRunsTheBinaryThatInstalls(t *testing.T) {
 			t.Fatalf("%v, %v", files, err)
 		}
 		for _, f := range files {
+			runs := f.Target == "" && filepath.Base(f.Path) != Target
 			if !strings.HasPrefix(f.Path, dir) || f.Target != "" && f.Target != binary ||
-				f.Target == "" && (!strings.Contains(f.Content, "\nExecStart="+binary+" start ") || binary != program && strings.Contains(f.Content, program)) {
+				runs && (!strings.Contains(f.Content, "\nExecStart="+binary+" start ") || binary != program && strings.Contains(f.Content, program)) {
 				t.Errorf("%s: %+v", binary, f)
 			}
 		}
+	}
+}
+
+// systemd is asked only from within a unit, and only "stopping" is going down.
+func TestGoingDownIsSystemdsWord(t *testing.T) {
+	h, _ := hostWith(t, "run/systemd/system/x")
+	asked := 0
+	for word, want := range map[string]bool{"stopping\n": true, "maintenance\n": false, "running\n": false, "": false} {
+		h.Root, h.Output = "/", func(context.Context, ...string) (string, error) {
+			asked++
+			return word, nil
+		}
+		for _, name := range []string{"NOTIFY_SOCKET", "INVOCATION_ID"} {
+			env := map[string]string{name: "x"}
+			if got := h.GoingDown(t.Context(), func(name string) string { return env[name] }); got != want {
+				t.Errorf("%q, %s: %v", word, name, got)
+			}
+		}
+	}
+	asked = 0
+	if h.GoingDown(t.Context(), func(string) string { return "" }) || asked > 0 {
+		t.Error("systemd was asked by nobody's unit")
+	}
+	h.Output = func(context.Context, ...string) (string, error) { return "stopping", errors.New("no") }
+	if h.GoingDown(t.Context(), func(string) string { return "x" }) {
+		t.Error("no answer counts as one")
 	}
 }

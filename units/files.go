@@ -19,6 +19,7 @@ type Files struct {
 	root    string
 	paths   map[string]string // of the file that counts, below root
 	enabled map[string]bool
+	atBoot  map[string]bool // of these, by the templates' own target or ours
 	devices bool
 	places  sync.Map // of units by name: each file is read once
 }
@@ -27,7 +28,7 @@ type Files struct {
 // is being made anew as we look. What cannot be read counts as absent, and the
 // error tells of it.
 func Scan(root string) (*Files, error) {
-	f := &Files{root: root, paths: map[string]string{}, enabled: map[string]bool{}}
+	f := &Files{root: root, paths: map[string]string{}, enabled: map[string]bool{}, atBoot: map[string]bool{}}
 	var errs []error
 	list := func(dir string, each func(path string, e fs.DirEntry)) {
 		entries, err := os.ReadDir(filepath.Join(root, dir))
@@ -43,7 +44,11 @@ func Scan(root string) (*Files, error) {
 			name := e.Name()
 			if filepath.Ext(name) == ".wants" || filepath.Ext(name) == ".requires" {
 				if i < 2 { // the administrator's; a vendor's belong to the unit itself
-					list(path, func(_ string, e fs.DirEntry) { f.enabled[e.Name()] = true })
+					by := strings.TrimSuffix(name, filepath.Ext(name))
+					list(path, func(_ string, e fs.DirEntry) {
+						f.enabled[e.Name()] = true
+						f.atBoot[e.Name()] = f.atBoot[e.Name()] || by == bootTarget || by == Target
+					})
 				}
 			} else if _, known := f.paths[name]; !known && isUnit(name) {
 				f.paths[name] = path
@@ -116,6 +121,10 @@ func (f *Files) path(unit string) (path string, known bool) {
 
 // Enabled tells whether an administrator has enabled a unit.
 func (f *Files) Enabled(unit string) bool { return f.enabled[unit] }
+
+// AtBoot tells whether an administrator has enabled a unit for every boot, by the
+// target that the templates name or by ours; not for one of his own.
+func (f *Files) AtBoot(unit string) bool { return f.atBoot[unit] }
 
 // Instances are our own units that are enabled, as KIND.NAME and sorted: some
 // have no file of their own.

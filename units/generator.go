@@ -27,6 +27,8 @@ type Service struct {
 	Start time.Duration // what its start may take; 0: as the template says
 	Stop  time.Duration // what its stop may take; 0: as the template says; math.MaxInt64: for ever
 
+	Respawn Respawn
+
 	notAfter, notBefore []string // units by which Untangle says that it cannot be ordered
 }
 

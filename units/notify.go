@@ -43,6 +43,9 @@ func (n Notifier) Ready(pid int, status string) {
 	n.send(fmt.Sprintf("MAINPID=%d\nREADY=1\nSTATUS=%s", pid, status))
 }
 
+// Up completes the start of a unit whose main process we are and stay.
+func (n Notifier) Up(status string) { n.send("READY=1\nSTATUS=" + status) }
+
 // sameGroup compares control groups (cgroups(7)).
 func sameGroup(pid int) bool {
 	theirs, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))

@@ -9,8 +9,8 @@ import (
 
 // order is what the templates say of it, and what follows from that.
 var order = map[string]struct{ after, before []string }{
-	"lxc":  {after: append([]string{"lxcfs.service", "lxc-net.service"}, early...)},
-	"qemu": {after: append([]string{"nss-user-lookup.target"}, early...)},
+	"lxc":  {after: append([]string{"lxcfs.service", "lxc-net.service"}, early...), before: []string{Target}},
+	"qemu": {after: append([]string{"nss-user-lookup.target"}, early...), before: []string{Target}},
 	"net": {
 		after:  []string{"local-fs.target", "network-pre.target", "systemd-modules-load.service", "systemd-sysctl.service"},
 		before: []string{"network.target", "network-online.target", "remote-fs.target", "nss-lookup.target"},

@@ -9,6 +9,7 @@ import (
 	"github.com/guestrc/guestrc/bridge/netifrc"
 	"github.com/guestrc/guestrc/bridge/service"
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/host"
 )
 
 // release is set by the Makefile.
@@ -33,8 +34,12 @@ func help(_ context.Context, e *env, args []string) error {
 		fmt.Fprintln(e.stdout, v.long)
 	}
 	fmt.Fprintln(e.stdout)
+	width := 12
+	for _, f := range v.flags {
+		width = max(width, len("--"+f.name+" "+f.value))
+	}
 	for _, f := range append(v.flags, rootFlag) {
-		fmt.Fprintf(e.stdout, "  %-12s %s\n", strings.TrimSpace("--"+f.name+" "+f.value), f.help)
+		fmt.Fprintf(e.stdout, "  %-*s %s\n", width, strings.TrimSpace("--"+f.name+" "+f.value), f.help)
 	}
 	return nil
 }
@@ -74,8 +79,10 @@ func vars(_ context.Context, e *env, args []string) error {
 		table = k.Vars()
 	case args[0] == service.Kind:
 		table, intro = netifrc.Vars("NAME"), bridgeIntro
+	case args[0] == hostConf:
+		table, intro = host.Vars, hostIntro
 	default:
-		return usage(fmt.Sprintf("cannot show the variables of %q: there is no such kind", args[0]), "kinds: "+serviceKinds(", "))
+		return usage(fmt.Sprintf("cannot show the variables of %q: there is no such kind", args[0]), "kinds: "+serviceKinds(", ")+"; "+hostConf+" for all guests together")
 	}
 	if sample, _ := e.flags.GetBool("sample"); sample {
 		return table.Sample(e.stdout, fmt.Sprintf(intro, args[0]))
@@ -85,6 +92,12 @@ func vars(_ context.Context, e *env, args []string) error {
 
 // sampleIntro explains the file that "vars --sample" prints.
 const sampleIntro = `Variables of %[1]s guests. /etc/conf.d/%[1]s holds what all have in common, /etc/conf.d/%[1]s.NAME describes one.
+The file is read, not run: write NAME="value". See guestrc.conf(5).`
+
+// hostConf is the name of the conf.d file that concerns all guests together.
+const hostConf = "guestrc"
+
+const hostIntro = `Variables of /etc/conf.d/%[1]s, which concern all guests together.
 The file is read, not run: write NAME="value". See guestrc.conf(5).`
 
 const bridgeIntro = `Variables of bridges. /etc/conf.d/net.NAME describes one; those with its name in them are netifrc's, and are read in /etc/conf.d/net.

@@ -49,13 +49,22 @@ func (e *env) guestNames(args []string) ([]guest.Name, error) {
 }
 
 func start(ctx context.Context, e *env, args []string) error {
+	if all, err := e.all(args); all || err != nil {
+		if err == nil {
+			err = e.startAll(ctx)
+		}
+		return err
+	}
 	return e.each(ctx, args, func(n guest.Name) error {
 		if n.Kind == service.Kind {
 			return e.startBridge(ctx, n)
 		}
+		if done, err := e.kept(ctx, n); done {
+			return err
+		}
 		began := e.now()
 		p := e.progress(n, "Starting")
-		if err := e.house.Start(ctx, n, p); err != nil {
+		if err := e.startOne(ctx, n, p); err != nil {
 			return err
 		}
 		e.notify.Ready(p.pid, "running")
@@ -69,21 +78,30 @@ func start(ctx context.Context, e *env, args []string) error {
 }
 
 func stop(ctx context.Context, e *env, args []string) error {
+	if all, err := e.all(args); all || err != nil {
+		if err == nil {
+			err = e.stopAll(ctx)
+		}
+		return err
+	}
+	e.join(ctx, args)
 	return e.each(ctx, args, func(n guest.Name) error {
 		if n.Kind == service.Kind {
 			return e.stopBridge(ctx, n)
 		}
 		p := e.progress(n, "Stopping")
+		finish := e.letGo(ctx, n, p)
 		record, err := e.house.Stop(ctx, n, p)
-		return e.stopped(p, record, err)
+		return e.stopped(p, record, errors.Join(err, finish()))
 	})
 }
 
 func kill(ctx context.Context, e *env, args []string) error {
 	return e.each(ctx, args, func(n guest.Name) error {
 		p := e.progress(n, "Killing")
+		finish := e.letGo(ctx, n, p)
 		record, err := e.house.Kill(ctx, n, p)
-		return e.stopped(p, record, err)
+		return e.stopped(p, record, errors.Join(err, finish()))
 	})
 }
 
@@ -112,6 +130,9 @@ func restart(ctx context.Context, e *env, args []string) error {
 		// A guest that could not start again is not stopped.
 		if err := e.house.Check(ctx, n); err != nil {
 			return err
+		}
+		if k := e.keeperOf(n); k != nil {
+			return k.restart(ctx)
 		}
 		if err := stop(ctx, e, []string{n.String()}); err != nil {
 			return err

@@ -35,15 +35,20 @@ func adopt(ctx context.Context, e *env, args []string) error {
 		verb, act = "give back", func(n guest.Name) error { return e.undo(ctx, s, n) }
 	}
 	stale := false // what OpenRC knows of services
+	advise := false
 	err = e.each(ctx, args, func(n guest.Name) error {
 		if err := act(n); err != nil {
 			return e.cannot(verb, n, err)
 		}
 		stale = write || undo
+		advise = advise || write && n.Kind != service.Kind
 		return nil
 	})
 	if stale {
 		err = errors.Join(err, s.openrc.Refresh(ctx))
+	}
+	if advise {
+		err = errors.Join(err, e.adviseGate(s))
 	}
 	return err
 }
@@ -68,6 +73,16 @@ func (e *env) adoptOne(ctx context.Context, s *systems, n guest.Name) error {
 		e.out.info(fmt.Sprintf("%s: it runs, and OpenRC learns that by: rc-service %s start", n, n))
 	}
 	return nil
+}
+
+// adviseGate says how all guests are stopped together, unless that is so: an
+// adoption leaves runlevels as they are.
+func (e *env) adviseGate(s *systems) error {
+	levels, err := s.openrc.Runlevels(initd.Gate)
+	if err == nil && len(levels) == 0 {
+		e.out.info(fmt.Sprintf("to have all guests stopped together when the host shuts down: rc-update add %s %s", initd.Gate, defaultRunlevel))
+	}
+	return err
 }
 
 // mustStop is an error while what the old script started could not be found by

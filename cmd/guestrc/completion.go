@@ -58,7 +58,7 @@ func operandWords(v verb) string {
 	case "help":
 		return allVerbs()
 	case "vars":
-		return serviceKinds(" ")
+		return "guestrc " + serviceKinds(" ")
 	}
 	return ""
 }

@@ -33,7 +33,7 @@ var completions = []struct {
 	{"guestrc status --j", []string{"--json"}},
 	{"guestrc vars --s", []string{"--sample"}},
 	{"guestrc start --r", []string{"--root"}},
-	{"guestrc vars ", []string{"lxc", "net", "qemu"}},
+	{"guestrc vars ", []string{"guestrc", "lxc", "net", "qemu"}},
 	{"guestrc help vers", []string{"version"}},
 	{"guestrc completion ", []string{"bash", "fish", "zsh"}},
 	{"guestrc list qemu.", nil},

@@ -144,7 +144,7 @@ func TestManPageHasTheExitStatuses(t *testing.T) {
 // ${NAME:-default} in the init script.
 func TestManPageHasTheEnvironment(t *testing.T) {
 	var code []string
-	for _, dir := range []string{".", "../../units", "../../guest", "../../qemu", "../../lxc"} {
+	for _, dir := range []string{".", "../../initd", "../../units", "../../guest", "../../qemu", "../../lxc"} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no files in %s: %v", dir, err)

@@ -160,10 +160,24 @@ func (e *env) enableOpenRC(ctx context.Context, s *systems, n guest.Name) (strin
 	if len(c.Runlevels) > 0 {
 		said = append(said, "added to the runlevel "+runlevel)
 	}
+	gate := false
+	if err == nil && n.Kind != service.Kind {
+		gate, err = e.gate(ctx, s, runlevel)
+	}
 	if len(said) == 0 {
-		return "is in the runlevel " + runlevel + " already", false, err
+		return "is in the runlevel " + runlevel + " already", gate, err
 	}
 	return strings.Join(said, ", "), true, err
+}
+
+// gate adds the service that brings all guests down together to a runlevel,
+// unless it is in one.
+func (e *env) gate(ctx context.Context, s *systems, runlevel string) (added bool, err error) {
+	added, err = s.openrc.EnableGate(ctx, runlevel)
+	if added {
+		e.out.info(fmt.Sprintf("%s: added to the runlevel %s: it stops all guests together when the host shuts down", initd.Gate, runlevel))
+	}
+	return added, err
 }
 
 // script is where the init script of n is.

@@ -127,12 +127,24 @@ func (g *generator) write() {
 	slices.SortFunc(drafts, func(a, b *draft) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Instance, b.Instance))
 	})
+	stopLast(drafts)
 	g.untangle(drafts)
 	guest.Each(len(drafts), runtime.GOMAXPROCS(0), func(i int) {
-		unit := units.Name(drafts[i].Kind, drafts[i].Instance)
+		unit := drafts[i].unit()
 		defer g.survive(unit)
 		g.say(unit, drafts[i].Write(g.dir))
 	})
+	g.say(units.Target, g.files.WriteTarget(g.dir, g.booting(drafts)))
+}
+
+// booting are the units of guests that a boot starts.
+func (g *generator) booting(drafts []*draft) (names []string) {
+	for _, s := range drafts {
+		if isKind(s.Kind) && g.files.AtBoot(s.unit()) {
+			names = append(names, s.unit())
+		}
+	}
+	return names
 }
 
 func (g *generator) untangle(drafts []*draft) {
@@ -145,7 +157,7 @@ func (g *generator) untangle(drafts []*draft) {
 	}
 	for _, c := range g.files.Untangle(services) {
 		d := drafted[c.Service].said[side{c.Unit, c.Before}]
-		g.say(units.Name(c.Service.Kind, c.Service.Instance), fmt.Errorf("%s: %s: %w", d.Pos, d.Why, c))
+		g.say(units.Name(c.Service.Kind, c.Service.Instance), fmt.Errorf("%s: %w", strings.TrimPrefix(d.Pos.String()+": "+d.Why, ": "), c))
 	}
 }
 
@@ -173,19 +185,26 @@ func (g *generator) one(n guest.Name) {
 	found, err := g.service(n)
 	switch {
 	case err == nil:
-		s.Start, s.Stop = found.Start, found.Stop
+		s.Start, s.Stop, s.last = found.Start, found.Stop, found.StopLast
 	case errors.Is(err, fs.ErrNotExist) && s.Source == "" && !g.files.Enabled(unit):
 		return // it was a guest once
 	default:
 		s.Problem = err.Error()
 		g.say(unit, fmt.Errorf("cannot tell all that %s depends on: %w", n, err))
 	}
+	s.Respawn = respawn(found.Policy)
 	for _, d := range found.Dependencies {
 		g.say(unit, g.add(s, d))
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.drafts = append(g.drafts, s)
+}
+
+// respawn is what a guest's files ask of systemd.
+func respawn(p guest.Policy) units.Respawn {
+	when := map[string]string{guest.RespawnOnCrash: "on-failure", guest.RespawnAlways: "always"}[p.Respawn]
+	return units.Respawn{When: when, Delay: p.Delay, Max: p.Max, Period: p.Period}
 }
 
 // say passes warnings on, each by itself, until they are too many.

@@ -12,8 +12,10 @@ import (
 
 	"github.com/guestrc/guestrc/bridge/owner"
 	"github.com/guestrc/guestrc/bridge/service"
+	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/host"
 	"github.com/guestrc/guestrc/initd"
 	"github.com/guestrc/guestrc/manifest"
 	"github.com/guestrc/guestrc/units"
@@ -84,15 +86,26 @@ func installation(binary string) (map[string][]manifest.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var samples []manifest.File
+	shared, err := sampleOf(hostConf, host.Vars, hostIntro)
+	if err != nil {
+		return nil, err
+	}
+	samples := []manifest.File{shared}
 	for _, k := range kinds() {
-		var text bytes.Buffer
-		if err := k.Vars().Sample(&text, fmt.Sprintf(sampleIntro, k.Name())); err != nil {
+		f, err := sampleOf(k.Name(), k.Vars(), sampleIntro)
+		if err != nil {
 			return nil, err
 		}
-		samples = append(samples, manifest.File{Path: "/etc/conf.d/" + k.Name(), Content: text.String(), Mode: 0o644, Sample: true})
+		samples = append(samples, f)
 	}
 	return map[string][]manifest.File{"": samples, openrcName: initd.Installation(binary), systemdName: ofUnits}, nil
+}
+
+// sampleOf is a conf.d file without effect.
+func sampleOf(name string, table confd.Table, intro string) (manifest.File, error) {
+	var text bytes.Buffer
+	err := table.Sample(&text, fmt.Sprintf(intro, name))
+	return manifest.File{Path: "/etc/conf.d/" + name, Content: text.String(), Mode: 0o644, Sample: true}, err
 }
 
 // binaryDirs are where the program is expected to stay.
@@ -228,6 +241,11 @@ func uninstall(ctx context.Context, e *env, _ []string) error {
 	}
 	if m, err = e.openInstalled(s); err != nil {
 		return err
+	}
+	if left, err := s.openrc.DisableGate(ctx); err != nil {
+		return errors.Join(err, m.Close())
+	} else if len(left) > 0 {
+		e.out.info(fmt.Sprintf("%s: taken out of the runlevel %s", initd.Gate, strings.Join(left, ", ")))
 	}
 	var done steps
 	err = errors.Join(m.Uninstall(m.Paths(), done.said(e)), m.Close())

@@ -1,8 +1,51 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/metrics"
+	"github.com/guestrc/guestrc/pidfile"
 )
 
-func metricsVerb(context.Context, *env, []string) error { return errors.New("not built yet") }
+func metricsVerb(ctx context.Context, e *env, _ []string) error {
+	all, err := e.survey(ctx, true)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("cannot ask all guests: %w", err)
+	}
+	var text bytes.Buffer
+	if err := metrics.Write(&text, release, all); err != nil {
+		return err
+	}
+	if e.flags.Changed("output") {
+		file, _ := e.flags.GetString("output")
+		return replace(file, text.Bytes())
+	}
+	if _, err := e.stdout.Write(text.Bytes()); err != nil {
+		return fmt.Errorf("cannot print the metrics: %w", err)
+	}
+	return nil
+}
+
+// replace makes text the content of a file that everybody may read, at once and
+// whole: it may be read at any time.
+func replace(file string, text []byte) (err error) {
+	if is, err := os.Lstat(file); err == nil && !is.Mode().IsRegular() {
+		return &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot replace %s: it is not a regular file", file),
+			Hint: "without --output, the metrics are printed"}
+	}
+	dir, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", file, err)
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	return pidfile.WriteFile(dir, filepath.Base(file), text, 0o644)
+}

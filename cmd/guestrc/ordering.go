@@ -20,7 +20,10 @@ import (
 type draft struct {
 	units.Service
 	said map[side]deps.Dependency // which dependency has named another unit, the first that did
+	last bool                     // it is to stop last
 }
+
+func (s *draft) unit() string { return units.Name(s.Kind, s.Instance) }
 
 // side is a place beside a unit.
 type side struct {
@@ -52,6 +55,52 @@ func (g *generator) add(s *draft, d deps.Dependency) error {
 		return g.addService(s, d)
 	}
 	return nil
+}
+
+// stopLast orders guests after those that are to stop last, which so start first;
+// but not what these depend on, nor these themselves.
+func stopLast(drafts []*draft) {
+	waits := waitsFor(drafts)
+	first := map[string]bool{}
+	var mark func(unit string)
+	mark = func(unit string) {
+		if !first[unit] {
+			first[unit] = true
+			for _, other := range waits[unit] {
+				mark(other)
+			}
+		}
+	}
+	var last []*draft
+	for _, s := range drafts {
+		if s.last {
+			last = append(last, s)
+			mark(s.unit())
+		}
+	}
+	for _, s := range drafts {
+		if !isKind(s.Kind) || first[s.unit()] {
+			continue
+		}
+		for _, l := range last {
+			s.After = append(s.After, l.unit())
+			if at := (side{unit: l.unit()}); s.said[at].Why == "" {
+				s.said[at] = deps.Dependency{Why: "stop_last of " + l.Kind + "." + l.Instance}
+			}
+		}
+	}
+}
+
+// waitsFor is who waits for whom, by what their own drafts say.
+func waitsFor(drafts []*draft) map[string][]string {
+	waits := map[string][]string{}
+	for _, s := range drafts {
+		waits[s.unit()] = slices.Concat(waits[s.unit()], s.Requires, s.Wants, s.After)
+		for _, other := range s.Before {
+			waits[other] = append(waits[other], s.unit())
+		}
+	}
+	return waits
 }
 
 // announced tells whether udev has a unit for a device node, so far as can be

@@ -19,6 +19,8 @@ type progress struct {
 	pid   int
 	fresh bool // this start made the process
 
+	asking func() // called once, before the guest is asked to end
+
 	mu    sync.Mutex // guards the terminal line
 	timer *time.Timer
 }
@@ -42,6 +44,10 @@ func (p *progress) Started(pid int, fresh bool, patience time.Duration) {
 // rung that did not help.
 func (p *progress) Rung(ev shutdown.Event) {
 	p.clear()
+	if asking := p.asking; asking != nil {
+		p.asking = nil
+		asking()
+	}
 	if ev.Outcome == nil {
 		p.e.notify.Status("asked by " + ev.Step.Verb)
 		p.e.notify.Extend(ev.Step.Wait)
@@ -50,6 +56,9 @@ func (p *progress) Rung(ev shutdown.Event) {
 	}
 	if o := ev.Outcome; o.Result != shutdown.Down {
 		text := fmt.Sprintf("  %s: %s after %s", o.Verb, o.Result, o.Took)
+		if o.Result == shutdown.Skipped {
+			text = fmt.Sprintf("  %s: no time is left for it", o.Verb)
+		}
 		if o.Error != "" {
 			text += ": " + strings.TrimPrefix(o.Error, shutdown.ErrAbsent.Error()+": ")
 		}

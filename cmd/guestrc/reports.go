@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
+	"sync"
 	"time"
 
 	"github.com/guestrc/guestrc/bridge/service"
@@ -40,17 +40,34 @@ func status(ctx context.Context, e *env, args []string) error {
 }
 
 func (e *env) statusOf(ctx context.Context, n guest.Name) guest.Status {
+	return e.look(ctx, n, func(ctx context.Context) (guest.Status, error) { return e.house.Status(ctx, n, true) })
+}
+
+// look asks how n is within inspectTime; a bridge is no guest, and asked
+// otherwise.
+func (e *env) look(ctx context.Context, n guest.Name, ask func(context.Context) (guest.Status, error)) guest.Status {
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
-	look := func() (guest.Status, error) { return e.house.Status(ctx, n, true) }
 	if n.Kind == service.Kind {
-		look = func() (guest.Status, error) { return service.Look(e.house.Layout, n) }
+		ask = func(context.Context) (guest.Status, error) { return service.Look(e.house.Layout, n) }
 	}
-	st, err := look()
+	st, err := ask(ctx)
 	if err != nil {
 		return guest.Status{Guest: n.String(), State: guest.Unknown, Code: guest.StateUnknown, Message: err.Error()}
 	}
+	if st, err = e.house.Notice(ctx, n, st); err != nil {
+		e.out.warn(err)
+	}
 	return st
+}
+
+// moment is when a guest ended, or before when, if it was only noticed.
+func moment(at time.Time, about bool) string {
+	text := at.Local().Format(timeForm)
+	if about {
+		return "before " + text
+	}
+	return text
 }
 
 // describe is the line of "status" for people.
@@ -60,7 +77,7 @@ func describe(st guest.Status) string {
 	if st.PID != 0 {
 		fmt.Fprintf(&b, " (pid %d", st.PID)
 		if !st.StartedAt.IsZero() {
-			fmt.Fprintf(&b, ", since %s", st.StartedAt.Local().Format("2006-01-02 15:04:05"))
+			fmt.Fprintf(&b, ", since %s", st.StartedAt.Local().Format(timeForm))
 		}
 		if st.Condition != nil && st.Condition.Init != "" {
 			fmt.Fprintf(&b, ", init %s", st.Condition.Init)
@@ -73,11 +90,22 @@ func describe(st guest.Status) string {
 			fmt.Fprintf(&b, ": %s", c.Why)
 		}
 	}
+	last := st.LastStop
+	switch {
+	case st.End != nil:
+		fmt.Fprintf(&b, " (%s)", moment(st.End.At, st.End.About))
+	case last == nil || !last.Own || st.State != guest.Stopped:
+	case last.Cause == guest.CauseGuest:
+		fmt.Fprintf(&b, " (by the guest, %s)", moment(last.At, last.About))
+		return b.String()
+	default:
+		fmt.Fprintf(&b, " (%s)", moment(last.At, last.About))
+	}
 	if st.Message != "" {
 		fmt.Fprintf(&b, ": %s", st.Message)
 	}
-	if last := st.LastStop; last != nil && st.PID == 0 {
-		fmt.Fprintf(&b, "; last stop %s: %s", last.At.Local().Format("2006-01-02 15:04:05"), last.Text)
+	if last != nil && st.PID == 0 && !last.Own {
+		fmt.Fprintf(&b, "; last stop %s: %s", last.At.Local().Format(timeForm), last.Text)
 		if last.Cause != "" {
 			fmt.Fprintf(&b, " [%s]", last.Cause)
 		}
@@ -85,44 +113,34 @@ func describe(st guest.Status) string {
 	return b.String()
 }
 
-func list(ctx context.Context, e *env, _ []string) error {
-	names, err := e.names()
-	if err != nil {
-		return err
-	}
-	all := e.statuses(ctx, names)
-	if e.wantJSON() {
-		return errors.Join(err, e.printJSON(map[string]any{"version": 1, "guests": all}))
-	}
-	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "GUEST\tSTATE\tPID\tSINCE\tNOTE")
-	for _, st := range all {
-		pid, since := "-", "-"
-		if st.PID != 0 {
-			pid = fmt.Sprint(st.PID)
-		}
-		if st.PID != 0 && !st.StartedAt.IsZero() {
-			since = st.StartedAt.Local().Format("2006-01-02 15:04")
-		}
-		note := st.Message
-		if note == "" && st.Condition != nil && st.Condition.State != "running" {
-			note = strings.TrimSuffix(st.Condition.State+": "+st.Condition.Why, ": ")
-		}
-		if note == "" && st.PID == 0 && st.LastStop != nil {
-			note = st.LastStop.Text
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", st.Guest, st.State, pid, since, line(note))
-	}
-	return errors.Join(err, w.Flush())
-}
-
 // inspectors is how many guests are asked at once.
 const inspectors = 16
 
-// statuses asks for many guests at once: the monitors of some may hang.
+// slow is when a guest no longer counts as one of them: its monitor hangs, and
+// the others are not to wait for it.
+const slow = 5 * time.Millisecond
+
+// statuses asks for many guests at once.
 func (e *env) statuses(ctx context.Context, names []guest.Name) []guest.Status {
+	return together(names, func(n guest.Name) guest.Status { return e.statusOf(ctx, n) })
+}
+
+// together asks for many at once, and keeps their order. Those that hang do so
+// at the same time.
+func together(names []guest.Name, ask func(guest.Name) guest.Status) []guest.Status {
 	all := make([]guest.Status, len(names)) // JSON's [] when there is none
-	guest.Each(len(names), inspectors, func(i int) { all[i] = e.statusOf(ctx, names[i]) })
+	slots := make(chan struct{}, inspectors)
+	var asked sync.WaitGroup
+	for i, n := range names {
+		slots <- struct{}{}
+		asked.Go(func() {
+			leave := sync.OnceFunc(func() { <-slots })
+			defer leave()
+			defer time.AfterFunc(slow, leave).Stop()
+			all[i] = ask(n)
+		})
+	}
+	asked.Wait()
 	return all
 }
 

@@ -28,6 +28,16 @@ func TestStatusInWords(t *testing.T) {
 		{guest.Status{State: guest.Running, PID: 7, Condition: &guest.Condition{State: "unknown", Why: "the monitor does not answer"}},
 			"qemu.db: running (pid 7), guest unknown: the monitor does not answer"},
 		{guest.Status{State: guest.Crashed, Message: "its process died"}, "qemu.db: crashed: its process died"},
+		{guest.Status{State: guest.Stopped, Message: "it ended by itself", LastStop: &guest.StopRecord{At: at, Text: "it ended by itself", Own: true, Cause: guest.CauseGuest}},
+			"qemu.db: stopped (by the guest, " + when + ")"},
+		{guest.Status{State: guest.Stopped, Message: "it ended by itself", LastStop: &guest.StopRecord{At: at, Own: true, About: true, Cause: guest.CauseGuest}},
+			"qemu.db: stopped (by the guest, before " + when + ")"},
+		{guest.Status{State: guest.Stopped, Message: "it was ended by signal 15 from pid 3 (sh)", LastStop: &guest.StopRecord{At: at, Own: true, Cause: "host-signal"}},
+			"qemu.db: stopped (" + when + "): it was ended by signal 15 from pid 3 (sh)"},
+		{guest.Status{State: guest.Crashed, Message: "its process died: killed by SIGSEGV", End: &guest.EndRecord{At: at, Crashed: true}, LastStop: &guest.StopRecord{Own: true}},
+			"qemu.db: crashed (" + when + "): its process died: killed by SIGSEGV"},
+		{guest.Status{State: guest.Stopped, Message: "it ended by itself", LastStop: &guest.StopRecord{At: at, Text: "down in 3.1 s by acpi"}},
+			"qemu.db: stopped: it ended by itself; last stop " + when + ": down in 3.1 s by acpi"},
 	}
 	for _, c := range cases {
 		c.st.Guest = "qemu.db"

@@ -145,6 +145,15 @@ func (s *speaker) transient(text string) {
 	}
 }
 
+// cut shortens text to one line of the terminal, mark included.
+func (s *speaker) cut(text string) string {
+	room := s.width - len(" * ") - 1
+	if runes := []rune(text); s.width > 0 && len(runes) > room {
+		return string(runes[:max(0, room-1)]) + "…"
+	}
+	return text
+}
+
 // line is clean for text that is one line, whatever a guest or a file put in.
 func line(text string) string {
 	return clean(strings.Map(func(r rune) rune {

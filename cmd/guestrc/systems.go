@@ -39,7 +39,7 @@ func (e *env) systems() (*systems, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &systems{tree, initd.Host{Tree: tree}, units.Host{Tree: tree, Root: e.root, Run: runProgram}}
+	s := &systems{tree, initd.Host{Tree: tree}, units.Host{Tree: tree, Root: e.root, Run: runProgram, Output: programOutput}}
 	if e.root == "/" {
 		s.openrc.Run = runProgram
 	}
@@ -99,6 +99,43 @@ func (e *env) inCharge(s *systems) ([]string, error) {
 	return names, err
 }
 
+// goingDown tells whether an init system runs this program because the host goes
+// down. What cannot be found out counts as no: a stop has its own limits.
+func (e *env) goingDown(ctx context.Context) bool {
+	if e.root != "/" {
+		return false
+	}
+	if initd.GoingDown(e.getenv) {
+		return true
+	}
+	s, err := e.systems()
+	if err != nil {
+		return false
+	}
+	defer s.tree.Close()
+	return s.systemd.GoingDown(ctx, e.getenv)
+}
+
+// gatePatience is for a gate that somebody killed: what is not stopped by then
+// is stopped in no order.
+const gatePatience = 5 * time.Minute
+
+// awaitGate is for the stop of one guest as the host goes down: the stop of all,
+// if that is under way, goes first.
+func (e *env) awaitGate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, gatePatience)
+	defer cancel()
+	if e.root != "/" || !initd.GoingDown(e.getenv) {
+		return nil
+	}
+	s, err := e.systems()
+	if err != nil {
+		return err
+	}
+	defer s.tree.Close()
+	return s.openrc.AwaitGate(ctx)
+}
+
 // denied tells whether err is for want of privilege.
 func denied(err error) bool { return errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 }
 
@@ -109,7 +146,11 @@ const programTime = 100 * time.Second
 // runProgram runs a program of an init system; what it said is part of the
 // error.
 func runProgram(ctx context.Context, argv ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, programTime)
+	return runProgramFor(ctx, programTime, argv...)
+}
+
+func runProgramFor(ctx context.Context, patience time.Duration, argv ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	path, err := programPath(argv[0])
 	if err != nil {
@@ -130,6 +171,30 @@ func runProgram(ctx context.Context, argv ...string) error {
 		return fmt.Errorf("%s failed: %w%s", strings.Join(argv, " "), err, text)
 	}
 	return nil
+}
+
+// answerTime bounds what an init system may take to say how it is.
+const answerTime = 10 * time.Second
+
+// programOutput is what a program of an init system prints, whatever its exit
+// status.
+func programOutput(ctx context.Context, argv ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	path, err := programPath(argv[0])
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, path, argv[1:]...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if errors.As(err, new(*exec.ExitError)) && ctx.Err() == nil {
+		err = nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s failed: %w", strings.Join(argv, " "), err)
+	}
+	return string(out), nil
 }
 
 // programPath looks in PATH, then where such programs lie: sudo and su may

@@ -31,6 +31,8 @@ type flag struct {
 var (
 	jsonFlag = flag{name: "json", help: "print JSON instead of text"}
 	dryFlag  = flag{name: "dry-run", help: "show what would be done, and change nothing"}
+	bootFlag = flag{name: "boot", help: "the last boot of the host instead of its last shutdown"}
+	lastFlag = flag{name: "last", value: "N", help: "the N-th from the last; 1 is the last one"}
 	rootFlag = flag{name: "root", value: "DIR", help: "look below DIR instead of / (also GUESTRC_ROOT)"}
 )
 
@@ -96,27 +98,29 @@ func verbs() []verb {
 			short: "tell how guests are",
 			long:  "The exit status is LSB's: 0 running, 1 crashed, 2 dead with something left\nalive, 3 stopped, 4 unknown; of several guests, the highest."},
 		{name: "list", run: list, max: 0, flags: []flag{jsonFlag, {name: "watch", help: "show it again whenever something has changed"}},
-			short: "show all guests in a table"},
+			short: "show all guests and bridges in a table",
+			long:  "NEXT and WORST are what a stop would do first, and how long it may take.\nCPU% is the average since the start. With --watch, q or\nCtrl-C leaves it."},
 		{name: "top", run: top, max: 0,
 			flags: []flag{
 				{name: "delay", value: "SECONDS", help: "between two looks; 2 if not given"},
 				{name: "count", value: "N", help: "end after so many looks"}},
 			short: "show what running guests use, again and again",
-			long:  "Ctrl-C leaves it."},
+			long:  "Typing c sorts by processor time, m by memory; q or Ctrl-C leaves it."},
 		{name: "metrics", run: metricsVerb, max: 0,
 			flags: []flag{{name: "output", value: "FILE", help: "replace FILE, as node_exporter's textfile collector wants it"}},
 			short: "print all guests' states and figures for Prometheus"},
-		{name: "history", args: oneOrMore, run: historyVerb, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
-			short: "tell every start and end of guests, and why they ended"},
-		{name: "plot", run: plotVerb, max: 0,
-			flags: []flag{
-				{name: "boot", help: "the last boot of the host instead of its last shutdown"},
-				{name: "output", value: "FILE", help: "write to FILE instead of standard output"}},
-			short: "draw the last shutdown of all guests, or their start, as SVG"},
-		{name: "blame", run: blame, max: 0,
-			flags: []flag{{name: "boot", help: "the last boot of the host instead of its last shutdown"}, jsonFlag},
-			short: "tell which guests took longest to stop, or to start"},
-		{name: "explain", args: oneOrMore, run: explain, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
+		{name: "history", args: oneOrMore, run: historyVerb, min: 1, max: any, guests: true,
+			flags: []flag{jsonFlag, {name: "limit", value: "N", help: "the last N entries of each guest only"}},
+			short: "tell every start and end of guests, and why they ended",
+			long:  "The newest comes last. Below a stop that was not a plain one are its rungs."},
+		{name: "plot", args: "[KIND.NAME...]", run: plotVerb, max: any, guests: true, flags: []flag{bootFlag, lastFlag,
+			{name: "output", value: "FILE", help: "replace FILE instead of writing to standard output"}},
+			short: "draw the last shutdown of all guests, or their start, as SVG",
+			long:  "A bar for each guest, or each of those named; a colour for each rung; the\nbudget as a line; dependencies as arrows."},
+		{name: "blame", args: "[KIND.NAME...]", run: blame, max: any, guests: true, flags: []flag{bootFlag, lastFlag, jsonFlag},
+			short: "tell which guests took longest to stop, or to start",
+			long:  "What plot draws, as a table, the slowest first. For how long a guest waited for\nothers is not in its time."},
+		{name: "explain", args: oneOrMore, run: explainVerb, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
 			short: "tell whether guests would stop cleanly, and if not, why"},
 		{name: "run", args: "KIND.NAME", run: runGuest, min: 1, max: 1, guests: true,
 			flags: []flag{
@@ -152,7 +156,8 @@ func verbs() []verb {
 			long:  "The program, edited files, and what describes guests stay."},
 		{name: "vars", args: "KIND", run: vars, min: 1, max: 1,
 			flags: []flag{{name: "sample", help: "print them as a conf.d file, all commented out"}},
-			short: "show the variables that a kind's conf.d files may set"},
+			short: "show the variables that a kind's conf.d files may set",
+			long:  "Of guestrc: those of /etc/conf.d/guestrc, which concern all guests together."},
 		{name: "completion", args: "bash|zsh|fish", run: completion, min: 1, max: 1,
 			short: "print a completion script for a shell"},
 		{name: "version", run: version, max: 0,
@@ -170,6 +175,12 @@ func findVerb(name string) *verb {
 	}
 	if name == namesVerb {
 		return &verb{name: namesVerb, run: printNames, max: 0}
+	}
+	if name == endedVerb {
+		return &verb{name: endedVerb, args: "KIND.NAME", run: ended, min: 1, max: 1}
+	}
+	if name == guardVerb {
+		return &verb{name: guardVerb, args: "KIND.NAME DIR [DIR]", run: keepGuard, min: 2, max: 3}
 	}
 	if name == dependVerb {
 		return &verb{name: dependVerb, args: "CALCULATION", run: writeDepends, min: 1, max: 1}

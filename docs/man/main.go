@@ -1,5 +1,5 @@
-// Command man writes the variables of every kind of guest into guestrc.conf(5),
-// those of each between two marker comments, so that the page says what the
+// Command man writes the variables of every kind of guest, and those of all
+// together, into guestrc.conf(5), those of each between two marker comments, so that the page says what the
 // tables say. It touches nothing else of the page.
 //
 //	go generate ./docs/man
@@ -15,16 +15,17 @@ import (
 
 	"github.com/guestrc/guestrc/bridge/netifrc"
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/host"
 	"github.com/guestrc/guestrc/lxc"
 	"github.com/guestrc/guestrc/qemu"
 )
 
 // kinds are the tables that the page shows; that of bridges, which are no guests,
-// for a bridge NAME.
+// for a bridge NAME, and that of what concerns all guests together.
 var kinds = []struct {
 	name string
 	vars confd.Table
-}{{"qemu", qemu.Vars}, {"lxc", lxc.Vars}, {"net", netifrc.Vars("NAME")}}
+}{{"qemu", qemu.Vars}, {"lxc", lxc.Vars}, {"net", netifrc.Vars("NAME")}, {"guestrc", host.Vars}}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {

@@ -127,8 +127,13 @@ func (m *FakeMonitor) answer(name, id string, arguments json.RawMessage) bool {
 	return m.conn == nil
 }
 
-// Reply writes a reply; kind is "return" or "error".
+// Reply writes a reply; kind is "return" or "error". A command without an id has
+// one without.
 func (m *FakeMonitor) Reply(id, kind, value string) {
+	if id == "" {
+		m.Say(fmt.Sprintf(`{"%s": %s}`+"\r\n", kind, value))
+		return
+	}
 	m.Say(fmt.Sprintf(`{"%s": %s, "id": %s}`+"\r\n", kind, value, id))
 }
 

@@ -22,11 +22,12 @@ var rooms = map[string]room{
 	"guest":    {[]string{"confd", "deps", "history", "pidfile", "shutdown"}, "it knows no kind and no init system"},
 	"qemu":     {[]string{"bridge", "confd", "deps", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
-	"lxc":      {[]string{"bridge", "cgroup", "confd", "deps", "guest", "pid1", "pidfile", "shutdown", "lxc/..."}, "a kind knows no init system"},
+	"lxc":      {[]string{"bridge", "cgroup", "confd", "deps", "guest", "pid1", "pidfile", "screen", "shutdown", "lxc/..."}, "a kind knows no init system"},
 
 	"lxc/confile": {[]string{"confd"}, "a file format knows nothing of guests"},
 	"lxc/command": {[]string{"pidfile"}, "a protocol knows nothing of guests"},
 	"pid1":        {[]string{"pidfile"}, "an init is the same in every sort of container"},
+	"screen":      {nil, "it reads what a console shows, whosever it is"},
 	"cgroup":      {[]string{"pidfile"}, "it knows processes, not what they are for"},
 	"bridge":      {nil, "it knows links, not what is plugged into them"},
 
@@ -38,12 +39,13 @@ var rooms = map[string]room{
 	"host":         {[]string{"confd", "guest", "pidfile"}, "it knows neither kinds nor init systems"},
 	"fleet":        {nil, "an order of names; what is done with them is the caller's"},
 	"history/plot": {[]string{"history", "shutdown"}, "it draws what was kept"},
-	"metrics":      {[]string{"guest"}, "it writes numbers that others took"},
+	"explain":      {[]string{"guest", "history", "shutdown"}, "facts go in, reasons come out"},
+	"metrics":      {[]string{"guest", "shutdown"}, "it writes numbers that others took"},
 
 	"initd": {[]string{"manifest"}, "an init system's side knows no kind"},
 	"units": {[]string{"manifest"}, "an init system's side knows no kind"},
 
-	"cmd/guestrc": {[]string{"bridge/...", "bridge", "confd", "deps", "fleet", "guest", "history", "history/plot", "host", "metrics", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "manifest", "units"}, "it puts the house together"},
+	"cmd/guestrc": {[]string{"bridge/...", "bridge", "confd", "deps", "explain", "fleet", "guest", "history", "history/plot", "host", "metrics", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "manifest", "units"}, "it puts the house together"},
 	"docs/man":    {[]string{"bridge/netifrc", "confd", "host", "qemu", "lxc"}, "it writes the tables of variables into a man page"},
 }
 

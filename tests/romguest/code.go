@@ -111,6 +111,9 @@ func out32(port uint16, v uint32) Code {
 	return append(c, 0xba, byte(port), byte(port>>8), 0x66, 0xef)
 }
 
+// Firmware is code as a file that QEMU takes for firmware.
+func Firmware(c Code) []byte { return rom(c) }
+
 // rom is firmware that begins with c: QEMU maps it to the end of the address
 // space, where a CPU starts 16 bytes before the end and jumps to F000:0000.
 func rom(c Code) []byte {

@@ -86,6 +86,15 @@ func Extra(lines ...string) Option {
 	return func(s *spec) { s.lines = append(s.lines, lines...) }
 }
 
+// Options are several in one.
+func Options(all ...Option) Option {
+	return func(s *spec) {
+		for _, o := range all {
+			o(s)
+		}
+	}
+}
+
 // Overlay makes the root an overlay over the tree in the store, instead of a
 // copy.
 func Overlay() Option { return func(s *spec) { s.root = overlayRoot } }

@@ -170,13 +170,3 @@ func TestRunlevel(t *testing.T) {
 		h.wants(name, started)
 	})
 }
-
-// The script that no symlink names is no guest, and says what to do.
-func TestScriptItself(t *testing.T) {
-	under(t, "openrc", func(t *testing.T, h *host) {
-		out, code := h.start(h.ctx, "guestrc")
-		if code == 0 || !strings.Contains(out, "guestrc enable qemu.NAME") || !strings.Contains(out, "lxc.NAME") || !strings.Contains(out, "net.NAME") {
-			t.Errorf("start of guestrc itself: exit %d\n%s", code, out)
-		}
-	})
-}

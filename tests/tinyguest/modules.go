@@ -29,8 +29,9 @@ type module struct {
 	path string
 }
 
-// loadOrder lists the modules that must be loaded, each after those it needs.
-func (k kernel) loadOrder(ctx context.Context) ([]module, error) {
+// loadOrder lists the modules that must be loaded, more among them, each after
+// those it needs.
+func (k kernel) loadOrder(ctx context.Context, more ...string) ([]module, error) {
 	files, err := k.files()
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (k kernel) loadOrder(ctx context.Context) ([]module, error) {
 		order = append(order, module{name, path})
 		return nil
 	}
-	for _, name := range required {
+	for _, name := range slices.Concat(required, more) {
 		if err := visit(name); err != nil {
 			return nil, err
 		}
@@ -158,8 +159,8 @@ func readModule(ctx context.Context, path string) ([]byte, error) {
 }
 
 // addModules numbers the modules: init loads them by name.
-func (k kernel) addModules(ctx context.Context, w *newc.Writer) error {
-	order, err := k.loadOrder(ctx)
+func (k kernel) addModules(ctx context.Context, w *newc.Writer, more []string) error {
+	order, err := k.loadOrder(ctx, more...)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 // zero value is a guest that can be booted, reached and stopped.
 type Options struct {
 	Programs []Program
+	Modules  []string // of the kernel, besides those that every guest has: "vhost_vsock"
 	Files    []File
 	Dir      string // for an image that nobody else will want; empty: it is kept in the store
 }
@@ -109,7 +110,7 @@ func archive(ctx context.Context, k kernel, o Options) ([]byte, error) {
 	if err := addInit(ctx, w); err != nil {
 		return nil, err
 	}
-	if err := k.addModules(ctx, w); err != nil {
+	if err := k.addModules(ctx, w, o.Modules); err != nil {
 		return nil, err
 	}
 	if err := addPrograms(w, o.Programs); err != nil {

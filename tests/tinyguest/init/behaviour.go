@@ -22,8 +22,10 @@ type behaviour struct {
 	address  string        // ip=ADDRESS/PREFIX[,GATEWAY], for eth0
 	gateway  string
 	tcpPort  int      // gr.tcp: greets and echoes there
+	greet    string   // gr.greet=ADDRESS:PORT: sends that one a UDP packet, so that its host hears from it
 	run      []string // gr.run=PATH[,ARG…], may be repeated
 	freeze   bool     // gr.freeze=yes: those programs are stopped by SIGSTOP
+	notify   bool     // gr.notify=yes: says READY=1 once up where systemd would, see notify.go
 	show     []string // gr.show=PATH, may be repeated: print its first line
 }
 
@@ -57,12 +59,16 @@ func parse(cmdline string) (*behaviour, error) {
 			b.slowdown, err = milliseconds(value)
 		case "gr.tcp":
 			b.tcpPort, err = strconv.Atoi(value)
+		case "gr.greet":
+			b.greet = value
 		case "gr.run":
 			b.run = append(b.run, value)
 		case "gr.show":
 			b.show = append(b.show, value)
 		case "gr.freeze":
 			b.freeze = value == "yes"
+		case "gr.notify":
+			b.notify = value == "yes"
 		default:
 			if strings.HasPrefix(name, "gr.") {
 				err = fmt.Errorf("unknown word")

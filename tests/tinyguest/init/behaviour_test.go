@@ -9,13 +9,13 @@ import (
 
 func TestParse(t *testing.T) {
 	got, err := parse("console=ttyS0 quiet gr.acpi=second gr.agent=ignore gr.boot=panic gr.after=1500 gr.late=20 gr.slowdown=300 " +
-		"ip=10.0.2.15/24,10.0.2.2 gr.tcp=7 gr.run=/a,-x gr.run=/b gr.freeze=yes gr.show=/dev/vda\n")
+		"ip=10.0.2.15/24,10.0.2.2 gr.tcp=7 gr.greet=10.0.2.2:9 gr.run=/a,-x gr.run=/b gr.freeze=yes gr.notify=yes gr.show=/dev/vda\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &behaviour{acpi: "second", agent: "ignore", boot: "panic", after: 1500 * time.Millisecond,
 		late: 20 * time.Millisecond, slowdown: 300 * time.Millisecond, address: "10.0.2.15/24", gateway: "10.0.2.2",
-		tcpPort: 7, run: []string{"/a,-x", "/b"}, freeze: true, show: []string{"/dev/vda"}}
+		tcpPort: 7, greet: "10.0.2.2:9", run: []string{"/a,-x", "/b"}, freeze: true, notify: true, show: []string{"/dev/vda"}}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(behaviour{})); d != "" {
 		t.Error(d)
 	}

@@ -54,6 +54,11 @@ func boot() error {
 			return err
 		}
 	}
+	if b.greet != "" {
+		if err := greet(b.greet); err != nil {
+			return err
+		}
+	}
 	for _, path := range b.show {
 		show(path)
 	}
@@ -73,6 +78,11 @@ func boot() error {
 	asked := make(chan os.Signal, 8)
 	signal.Notify(asked, unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM)
 	say("up")
+	if b.notify {
+		if err := notify("STATUS=Startup finished.\nREADY=1\n"); err != nil {
+			return err
+		}
+	}
 	b.serve(pressed, asked, programs)
 	return nil
 }

@@ -89,9 +89,22 @@ func defaultRoute(s int, gateway netip.Addr) error {
 	return nil
 }
 
+// greet sends one packet to whoever may or may not listen there.
+func greet(address string) error {
+	c, err := net.Dial("udp", address)
+	if err == nil {
+		_, err = c.Write([]byte("hello"))
+		c.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("cannot greet %s: %w", address, err)
+	}
+	return nil
+}
+
 // serve greets every connection and then echoes what it hears.
 func serve(port int) error {
-	l, err := net.Listen("tcp4", fmt.Sprintf(":%d", port))
+	l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 	if err != nil {
 		return fmt.Errorf("cannot serve: %w", err)
 	}

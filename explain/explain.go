@@ -1,0 +1,223 @@
+// Package explain tells whether a guest would stop cleanly, and why not: what
+// its kind sees of it now, what its last stops did, and how its schedule fits
+// into the time that host and init system give. It asks nobody anything: facts
+// go in, reasons come out.
+package explain
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/history"
+	"github.com/guestrc/guestrc/shutdown"
+)
+
+// Facts are what is known of one guest.
+type Facts struct {
+	Guest    string
+	Schedule shutdown.Schedule
+	Seen     []guest.Reason  // by its kind, now
+	Past     []history.Entry // the newest last
+	Unit     time.Duration   // TimeoutStopSec of its systemd unit; 0: none is known
+	Budget   time.Duration   // of the host's shutdown; 0: none
+	Battery  time.Duration   // the same on battery; 0: none
+}
+
+// stops is how many of the last stops count.
+const stops = 5
+
+// Reasons are all that is to be said, in the order of the rungs: first what
+// concerns them all.
+func (f Facts) Reasons() []guest.Reason {
+	reasons := slices.Concat(f.Seen, f.remembered(), f.limits())
+	rank := map[string]int{"": -1}
+	for i, step := range f.Schedule {
+		if _, ok := rank[step.Verb]; !ok {
+			rank[step.Verb] = i
+		}
+	}
+	slices.SortStableFunc(reasons, func(a, b guest.Reason) int { return rank[a.Rung] - rank[b.Rung] })
+	return reasons
+}
+
+// past counts what became of one rung at the last stops.
+type past struct {
+	tried, down, ignored, failed int
+	slowest                      time.Duration
+	last                         string // error of the newest failure
+}
+
+// remembered is what the last stops tell of the rungs.
+func (f Facts) remembered() (reasons []guest.Reason) {
+	for _, step := range f.once() {
+		p := f.pastOf(step.Verb)
+		if p.tried == 0 {
+			continue
+		}
+		r := guest.Reason{Rung: step.Verb}
+		times := fmt.Sprintf("at %d of the last %s that came to it", p.down, count(p.tried, "stop"))
+		switch {
+		case p.down == p.tried:
+			r.Severity, r.Text = guest.Good, fmt.Sprintf("it ended the guest %s, after %s at the most", times, shutdown.Duration(p.slowest))
+		case p.down > 0:
+			r.Severity, r.Text = guest.Doubtful, fmt.Sprintf("it ended the guest %s only", times)
+		case p.ignored > 0:
+			r.Severity, r.Text = guest.Bad, fmt.Sprintf("the guest ignored it at the last %s that came to it", count(p.tried, "stop"))
+			r.Hint = ignoredHints[step.Verb]
+		default:
+			r.Severity, r.Text = guest.Bad, fmt.Sprintf("it failed at the last %s that came to it", count(p.tried, "stop"))
+			if p.last != "" {
+				r.Text += ": " + p.last
+			}
+		}
+		reasons = append(reasons, r)
+	}
+	return reasons
+}
+
+// ignoredHints are the usual reasons why guests ignore a request.
+var ignoredHints = map[string]string{
+	"acpi": "in the guest: is acpid, systemd-logind or elogind running, and set to power off (HandlePowerKey=poweroff)? Windows: may it be shut down without a user who is logged on?",
+	"ssh":  "does the command power off when it is run by hand?",
+	"halt": "is its init waiting for a service that does not end? look at its console",
+}
+
+// once is the schedule with each verb once, without those that have no say.
+func (f Facts) once() (steps shutdown.Schedule) {
+	for _, step := range f.Schedule {
+		known := slices.ContainsFunc(steps, func(s shutdown.Step) bool { return s.Verb == step.Verb })
+		if !known && step.Verb != "KILL" && step.Verb != shutdown.Forever {
+			steps = append(steps, step)
+		}
+	}
+	return steps
+}
+
+func (f Facts) pastOf(verb string) (p past) {
+	seen := 0
+	for _, e := range slices.Backward(f.Past) {
+		if e.Event != history.Stop || e.Stop == nil {
+			continue
+		}
+		if seen++; seen > stops {
+			break
+		}
+		for _, rung := range e.Stop.Rungs {
+			if rung.Verb == verb {
+				p.add(rung)
+			}
+		}
+	}
+	return p
+}
+
+func (p *past) add(o shutdown.Outcome) {
+	switch o.Result {
+	case shutdown.Down:
+		p.down++
+		p.slowest = max(p.slowest, time.Duration(o.Took))
+	case shutdown.Ignored:
+		p.ignored++
+	case shutdown.Failed:
+		p.failed++
+		if p.last == "" {
+			p.last = o.Error
+		}
+	default: // absent costs nothing, and what was interrupted tells nothing
+		return
+	}
+	p.tried++
+}
+
+// limits hold the schedule against the time that others give.
+func (f Facts) limits() (reasons []guest.Reason) {
+	total := f.Schedule.Total()
+	add := func(severity, hint, format string, args ...any) {
+		reasons = append(reasons, guest.Reason{Severity: severity, Text: fmt.Sprintf(format, args...), Hint: hint})
+	}
+	if total == math.MaxInt64 {
+		add(guest.Doubtful, "host_shutdown_budget ends such waiting when the host goes down", "its schedule waits for ever")
+	} else if n := len(f.Schedule); n == 0 || f.Schedule[n-1].Verb != "KILL" {
+		add(guest.Doubtful, "KILL/5 at the end", "its schedule does not end in KILL: a guest that ignores everything stays up")
+	}
+	if f.Unit > 0 && total > f.Unit {
+		add(guest.Doubtful, "systemctl daemon-reload has the generator set the unit's time anew",
+			"its schedule takes up to %s, its unit's TimeoutStopSec is %s: the stop asks systemd for more as it goes", span(total), span(f.Unit))
+	}
+	for _, b := range []struct {
+		name string
+		time time.Duration
+	}{{"host_shutdown_budget", f.Budget}, {"host_shutdown_budget_battery", f.Battery}} {
+		if b.time > 0 && total > b.time {
+			add(guest.Doubtful, "a longer "+b.name+", or shorter times in stop_schedule",
+				"its schedule takes up to %s, %s is %s: when the host goes down it becomes %s", span(total), b.name, span(b.time), f.Schedule.Within(b.time))
+		}
+	}
+	return reasons
+}
+
+// Verdict is one sentence: which rung will end the guest, as far as anybody
+// can tell.
+func (f Facts) Verdict(running bool) (severity, text string) {
+	reasons := f.Reasons()
+	worst := func(rung string) (severity string) {
+		severity = guest.Good
+		known := false
+		for _, r := range reasons {
+			if r.Rung != rung {
+				continue
+			}
+			known = true
+			if r.Severity == guest.Bad || r.Severity == guest.Forced {
+				return r.Severity
+			}
+			if r.Severity == guest.Doubtful {
+				severity = guest.Doubtful
+			}
+		}
+		if !known {
+			return guest.Doubtful
+		}
+		return severity
+	}
+	var hopes []string
+	for _, step := range f.once() {
+		switch worst(step.Verb) {
+		case guest.Good:
+			if len(hopes) == 0 {
+				return guest.Good, "would stop cleanly by " + step.Verb
+			}
+			return guest.Good, fmt.Sprintf("would stop cleanly by %s, if not by %s before", step.Verb, strings.Join(hopes, " or "))
+		case guest.Doubtful:
+			hopes = append(hopes, step.Verb)
+		}
+	}
+	end := "would be forced down after " + span(f.Schedule.Total())
+	switch {
+	case f.Schedule.Total() == math.MaxInt64:
+		end = "would stay up"
+	case len(hopes) > 0 && !running:
+		return guest.Doubtful, fmt.Sprintf("may stop cleanly by %s: more can be told while it runs", strings.Join(hopes, " or "))
+	case len(hopes) > 0:
+		return guest.Doubtful, fmt.Sprintf("may stop cleanly by %s, and %s if not", strings.Join(hopes, " or "), end)
+	}
+	return guest.Bad, end
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func span(d time.Duration) string {
+	if d == math.MaxInt64 {
+		return "for ever"
+	}
+	return d.String()
+}

@@ -1,0 +1,113 @@
+package explain
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/history"
+	"github.com/guestrc/guestrc/shutdown"
+)
+
+func schedule(t *testing.T, text string) shutdown.Schedule {
+	t.Helper()
+	s, err := shutdown.Parse(text, "agent", "acpi", "quit", "halt", "exec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// stopped is a stop with the results of rungs, such as "acpi ignored".
+func stopped(rungs ...string) history.Entry {
+	r := &shutdown.Record{}
+	for _, text := range rungs {
+		verb, result, _ := strings.Cut(text, " ")
+		o := shutdown.Outcome{Verb: verb, Result: shutdown.Result(result), Took: shutdown.Duration(3 * time.Second)}
+		if o.Result == shutdown.Failed {
+			o.Error = errors.New("no route to host").Error()
+		}
+		r.Rungs = append(r.Rungs, o)
+	}
+	return history.Entry{Event: history.Stop, Stop: r}
+}
+
+func TestVerdict(t *testing.T) {
+	absent := guest.Reason{Rung: "agent", Severity: guest.Bad, Text: "no agent"}
+	cut := guest.Reason{Rung: "quit", Severity: guest.Forced, Text: "a power cut"}
+	cases := []struct {
+		name    string
+		facts   Facts
+		running bool
+		want    string
+	}{
+		{"it has always worked", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("agent absent", "acpi down")}}, true,
+			"good: would stop cleanly by acpi"},
+		{"nobody heard the button", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi ignored", "quit down"), stopped("acpi ignored", "quit down")}}, true,
+			"bad: would be forced down after 1m25s"},
+		{"nothing is known of the button", Facts{Seen: []guest.Reason{absent, cut}}, true,
+			"doubtful: may stop cleanly by acpi, and would be forced down after 1m25s if not"},
+		{"an agent is there", Facts{Seen: []guest.Reason{{Rung: "agent", Severity: guest.Good}, cut}}, true, "good: would stop cleanly by agent"},
+		{"now and then", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi ignored"), stopped("acpi down")}}, true,
+			"doubtful: may stop cleanly by acpi, and would be forced down after 1m25s if not"},
+		{"what it is now counts more than what was", Facts{Seen: []guest.Reason{absent, cut, {Rung: "acpi", Severity: guest.Bad}}, Past: []history.Entry{stopped("acpi down")}}, true,
+			"bad: would be forced down after 1m25s"},
+		{"it does not run", Facts{Seen: []guest.Reason{cut}}, false, "doubtful: may stop cleanly by agent or acpi: more can be told while it runs"},
+		{"old stops do not count", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi ignored"),
+			stopped("acpi down"), stopped("acpi down"), stopped("acpi down"), stopped("acpi down"), stopped("acpi down")}}, true, "good: would stop cleanly by acpi"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.facts.Schedule = schedule(t, "agent/10/acpi/60/quit/10/KILL/5")
+			severity, text := c.facts.Verdict(c.running)
+			if got := severity + ": " + text; got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestScheduleThatWaitsForEverStaysUp(t *testing.T) {
+	f := Facts{Schedule: schedule(t, "acpi/60/forever"), Seen: []guest.Reason{{Rung: "acpi", Severity: guest.Bad, Text: "no ACPI"}}}
+	if severity, text := f.Verdict(true); severity != guest.Bad || text != "would stay up" {
+		t.Errorf("%s: %s", severity, text)
+	}
+}
+
+func TestLimitsAreTold(t *testing.T) {
+	f := Facts{Schedule: schedule(t, "acpi/600/KILL/5"), Unit: 2 * time.Minute, Budget: 90 * time.Second, Battery: 30 * time.Second}
+	var text strings.Builder
+	for _, r := range f.Reasons() {
+		text.WriteString(r.Text + "\n")
+	}
+	for _, want := range []string{"TimeoutStopSec is 2m0s", "host_shutdown_budget is 1m30s", "host_shutdown_budget_battery is 30s", "it becomes acpi/25/KILL/5"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, text.String())
+		}
+	}
+	f = Facts{Schedule: schedule(t, "acpi/60/KILL/5"), Unit: 2 * time.Minute, Budget: 90 * time.Second}
+	if r := f.Reasons(); len(r) > 0 {
+		t.Errorf("what fits is told: %+v", r)
+	}
+	f = Facts{Schedule: schedule(t, "acpi/60")}
+	if r := f.Reasons(); len(r) != 1 || r[0].Hint != "KILL/5 at the end" {
+		t.Errorf("a schedule without KILL: %+v", r)
+	}
+}
+
+func TestReasonsComeInTheOrderOfTheRungs(t *testing.T) {
+	f := Facts{Schedule: schedule(t, "agent/10/acpi/60/quit/10/KILL/5"), Past: []history.Entry{stopped("agent failed", "acpi down")},
+		Seen: []guest.Reason{{Rung: "quit", Text: "c"}, {Text: "all"}, {Rung: "agent", Text: "a"}}}
+	var rungs []string
+	for _, r := range f.Reasons() {
+		rungs = append(rungs, r.Rung)
+	}
+	if got := strings.Join(rungs, " "); got != " agent agent acpi quit" {
+		t.Errorf("order %q", got)
+	}
+	if r := f.Reasons()[2]; !strings.HasSuffix(r.Text, "no route to host") {
+		t.Errorf("why the agent failed is not told: %+v", r)
+	}
+}
