@@ -59,12 +59,11 @@ func (f Facts) remembered() (reasons []guest.Reason) {
 			continue
 		}
 		r := guest.Reason{Rung: step.Verb}
-		times := fmt.Sprintf("at %d of the last %s that came to it", p.down, count(p.tried, "stop"))
 		switch {
 		case p.down == p.tried:
-			r.Severity, r.Text = guest.Good, fmt.Sprintf("it ended the guest %s, after %s at the most", times, shutdown.Duration(p.slowest))
+			r.Severity, r.Text = guest.Good, fmt.Sprintf("it ended the guest at the last %s that came to it, after %s at the most", count(p.tried, "stop"), shutdown.Duration(p.slowest))
 		case p.down > 0:
-			r.Severity, r.Text = guest.Doubtful, fmt.Sprintf("it ended the guest %s only", times)
+			r.Severity, r.Text = guest.Doubtful, fmt.Sprintf("it ended the guest at %d of the last %s that came to it", p.down, count(p.tried, "stop"))
 		case p.ignored > 0:
 			r.Severity, r.Text = guest.Bad, fmt.Sprintf("the guest ignored it at the last %s that came to it", count(p.tried, "stop"))
 			r.Hint = ignoredHints[step.Verb]

@@ -25,6 +25,9 @@ func (h *House) chronicle(ctx context.Context, n Name, e history.Entry, p Progre
 		return
 	}
 	e.Guest, e.Occasion, e.After = n.String(), h.Occasion, h.predecessors(n, e.Event)
+	if e.Event == history.Stop && h.After == nil && h.Occasion != nil {
+		e.Needs = h.dependsOn(n)
+	}
 	if e.At.IsZero() {
 		e.At = h.Now()
 	}
@@ -64,6 +67,11 @@ func (h *House) predecessors(n Name, event string) []string {
 	case event == history.Stop:
 		return nil
 	}
+	return h.dependsOn(n)
+}
+
+// dependsOn are the guests that the files of n name.
+func (h *House) dependsOn(n Name) []string {
 	s, _ := h.Service(n) // what a faulty file still tells
 	var found []string
 	for _, d := range s.Dependencies {

@@ -35,6 +35,7 @@ type Entry struct {
 	Uptime   float64   `json:"uptime,omitempty"` // seconds from the host's boot to At (CLOCK_BOOTTIME)
 	Occasion *Occasion `json:"occasion,omitempty"`
 	After    []string  `json:"after,omitempty"` // guests that this one was to follow: of a start what it depends on, of a stop what depends on it
+	Needs    []string  `json:"needs,omitempty"` // of a stop of one guest on an occasion: the guests that it depends on, which were to follow
 	PID      int       `json:"pid,omitempty"`
 	Error    string    `json:"error,omitempty"` // why a start or stop failed
 

@@ -60,7 +60,7 @@ func (c *Container) Ready(ctx context.Context, p *pidfile.Process) error {
 			return err
 		}
 		err = c.runReady(ctx, init)
-		if err == nil || !init.Ended() {
+		if !init.Ended() { // one that has was ready for nothing
 			init.Close()
 			return err
 		}

@@ -90,7 +90,8 @@ func stop(ctx context.Context, e *env, args []string) error {
 			return e.stopBridge(ctx, n)
 		}
 		p := e.progress(n, "Stopping")
-		finish := e.letGo(ctx, n, p)
+		asking, finish := e.letGo(ctx, n, p.Warn)
+		p.asking = asking
 		record, err := e.house.Stop(ctx, n, p)
 		return e.stopped(p, record, errors.Join(err, finish()))
 	})
@@ -99,7 +100,8 @@ func stop(ctx context.Context, e *env, args []string) error {
 func kill(ctx context.Context, e *env, args []string) error {
 	return e.each(ctx, args, func(n guest.Name) error {
 		p := e.progress(n, "Killing")
-		finish := e.letGo(ctx, n, p)
+		asking, finish := e.letGo(ctx, n, p.Warn)
+		p.asking = asking
 		record, err := e.house.Kill(ctx, n, p)
 		return e.stopped(p, record, errors.Join(err, finish()))
 	})
@@ -128,11 +130,11 @@ func restart(ctx context.Context, e *env, args []string) error {
 			return e.startBridge(ctx, n)
 		}
 		// A guest that could not start again is not stopped.
-		if err := e.house.Check(ctx, n); err != nil {
-			return err
-		}
 		if k := e.keeperOf(n); k != nil {
 			return k.restart(ctx)
+		}
+		if err := e.house.Check(ctx, n); err != nil {
+			return err
 		}
 		if err := stop(ctx, e, []string{n.String()}); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/history"
 	"github.com/guestrc/guestrc/units"
 )
 
@@ -102,6 +103,11 @@ func (k *keeper) restart(ctx context.Context) error {
 }
 
 func (k *keeper) act(ctx context.Context, verb string, takes time.Duration) error {
+	// What is wrong with the files is better said here than in a log; the host
+	// looks different to a service.
+	if _, err := k.e.house.Configure(ctx, k.name, &progress{e: k.e, name: k.name}); err != nil {
+		return err
+	}
 	unit := units.Name(k.name.Kind, k.name.Instance)
 	began := k.e.now()
 	argv, hint := []string{"systemctl", verb, unit}, "journalctl -u "+unit
@@ -123,32 +129,35 @@ func (k *keeper) act(ctx context.Context, verb string, takes time.Duration) erro
 	return nil
 }
 
-// letGo has the keeper of n, if there is one, leave it down: systemd before the
-// guest is asked to end, which p tells, and either once it is down, as it may
-// have ended before.
-func (e *env) letGo(ctx context.Context, n guest.Name, p *progress) (finish func() error) {
+// letGo has the keeper of n, if there is one, leave it down: asking is called
+// once before the guest is asked to end, and finish once it is down, as it may
+// have ended before. Nothing needs to be said as the host goes down.
+func (e *env) letGo(ctx context.Context, n guest.Name, warn func(error)) (asking func(), finish func() error) {
+	asking, finish = func() {}, func() error { return nil }
+	if o := e.house.Occasion; o != nil && o.What == history.HostShutdown {
+		return asking, finish
+	}
 	k := e.keeperOf(n)
 	if k == nil {
-		return func() error { return nil }
+		return asking, finish
 	}
-	unit := units.Name(n.Kind, n.Instance)
-	if k.init == systemdName {
-		p.asking = func() {
-			if err := k.run(ctx, 0, "systemctl", "stop", "--no-block", unit); err != nil {
-				p.Warn(fmt.Errorf("cannot have systemd leave %s down: %w", n, err))
+	ctx = context.WithoutCancel(ctx)
+	if k.init == openrcName {
+		return asking, func() error {
+			if !k.supervised() {
+				return nil
 			}
-		}
-	}
-	return func() error {
-		ctx := context.WithoutCancel(ctx)
-		switch {
-		case k.init == systemdName: // its own stop finds nothing to do
-			return k.run(ctx, k.says.Stop, "systemctl", "stop", unit)
-		case k.supervised():
 			return k.run(ctx, 0, superviseStop(e.house.Layout, n)...)
 		}
-		return nil
 	}
+	unit := units.Name(n.Kind, n.Instance)
+	asking = func() {
+		if err := k.run(ctx, 0, "systemctl", "stop", "--no-block", unit); err != nil {
+			warn(fmt.Errorf("cannot have systemd leave %s down: %w", n, err))
+		}
+	}
+	// The unit's own stop finds nothing to do.
+	return asking, func() error { return k.run(ctx, k.says.Stop, "systemctl", "stop", unit) }
 }
 
 // superviseStop ends the supervise-daemon of n's service, and marks that as
@@ -166,9 +175,6 @@ func (e *env) kept(ctx context.Context, n guest.Name) (done bool, err error) {
 	st, err := e.house.Status(ctx, n, false)
 	if err != nil || st.Code == guest.StateRunning {
 		return false, nil // the start will say so
-	}
-	if _, err := e.house.Configure(ctx, n, &progress{e: e, name: n}); err != nil {
-		return true, err // better said here than in a log
 	}
 	return true, k.start(ctx)
 }

@@ -54,7 +54,11 @@ func (e *env) scene(args []string) (plot.Scene, error) {
 	for _, n := range names {
 		q.Guests = append(q.Guests, n.String())
 	}
-	entries, err := history.Store{Dir: e.house.Layout.HistoryDir()}.All(0)
+	each := recent
+	if q.Last > 1 {
+		each = 0 // all that there are
+	}
+	entries, err := history.Store{Dir: e.house.Layout.HistoryDir()}.All(each)
 	if err != nil && len(entries) == 0 {
 		return plot.Scene{}, err
 	}
@@ -63,6 +67,10 @@ func (e *env) scene(args []string) (plot.Scene, error) {
 	}
 	return plot.Select(entries, q)
 }
+
+// recent is how many entries of each guest the last occasion is looked for in: a
+// thousand full histories take seconds to read.
+const recent = 100
 
 // replaceFile makes data the content of a file of the user's, whole or not at all.
 func replaceFile(path string, data []byte) error {

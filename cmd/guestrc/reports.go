@@ -55,10 +55,14 @@ func (e *env) look(ctx context.Context, n guest.Name, ask func(context.Context) 
 	if err != nil {
 		return guest.Status{Guest: n.String(), State: guest.Unknown, Code: guest.StateUnknown, Message: err.Error()}
 	}
-	if st, err = e.house.Notice(ctx, n, st); err != nil {
+	noticed, err := e.house.Notice(ctx, n, st)
+	if err != nil {
 		e.out.warn(err)
 	}
-	return st
+	if noticed.LastStop != st.LastStop || noticed.End != st.End { // OpenRC has it as started, and would start it never again
+		e.tellOpenRC(context.WithoutCancel(ctx), []guest.Name{n})
+	}
+	return noticed
 }
 
 // moment is when a guest ended, or before when, if it was only noticed.

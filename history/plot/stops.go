@@ -24,6 +24,12 @@ func (o *occasion) scene(only []string) Scene {
 			guests[e.Guest] = append(guests[e.Guest], e)
 		}
 	}
+	users := map[string][]string{}
+	for _, e := range o.entries {
+		for _, needed := range e.Needs {
+			users[needed] = append(users[needed], e.Guest)
+		}
+	}
 	for name, entries := range guests {
 		var b Bar
 		if s.Starts() {
@@ -31,11 +37,13 @@ func (o *occasion) scene(only []string) Scene {
 		} else {
 			b = o.stopBar(name, entries)
 		}
+		after := users[name]
 		for _, e := range entries {
-			for _, a := range e.After {
-				if a != name && guests[a] != nil && !slices.Contains(b.After, a) {
-					b.After = append(b.After, a)
-				}
+			after = append(after, e.After...)
+		}
+		for _, a := range after {
+			if a != name && guests[a] != nil && !slices.Contains(b.After, a) {
+				b.After = append(b.After, a)
 			}
 		}
 		slices.Sort(b.After)
