@@ -196,3 +196,20 @@ func TestEveryResultHasItsWords(t *testing.T) {
 		t.Errorf("summary %q, want %q", got, want)
 	}
 }
+
+// A guest that was stopped by itself tells what it depends on: that followed it.
+func TestWhatIsNeededFollowsThoseThatNeedIt(t *testing.T) {
+	o := hostDown(90)
+	web, db := quick(o, "lxc.web"), stopped(o, "qemu.db", 2, nil, rung("acpi", shutdown.Down, 1))
+	web.Needs = []string{"qemu.db", "qemu.elsewhere"}
+	s, err := Select([]history.Entry{web, db}, Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range s.Bars {
+		want := map[string]string{"qemu.db": "lxc.web"}[b.Guest]
+		if got := strings.Join(b.After, " "); got != want {
+			t.Errorf("%s followed %q, want %q", b.Guest, got, want)
+		}
+	}
+}
