@@ -33,20 +33,25 @@ const stops = 5
 // Reasons are all that is to be said, in the order of the rungs: first what
 // concerns them all.
 func (f Facts) Reasons() []guest.Reason {
-	reasons := slices.Concat(f.Seen, f.remembered(), f.limits())
-	rank := map[string]int{"": -1}
-	for i, step := range f.Schedule {
-		if _, ok := rank[step.Verb]; !ok {
-			rank[step.Verb] = i
+	all := slices.Concat(f.Seen, f.remembered(), f.limits())
+	rank := func(r guest.Reason) int {
+		return slices.IndexFunc(f.Schedule, func(s shutdown.Step) bool { return s.Verb == r.Rung })
+	}
+	var ordered []guest.Reason
+	for i := -1; i < len(f.Schedule); i++ {
+		for _, r := range all {
+			if rank(r) == i {
+				ordered = append(ordered, r)
+			}
 		}
 	}
-	slices.SortStableFunc(reasons, func(a, b guest.Reason) int { return rank[a.Rung] - rank[b.Rung] })
-	return reasons
+	return ordered
 }
 
 // past counts what became of one rung at the last stops.
 type past struct {
 	tried, down, ignored, failed int
+	cut                          int // it was given less than its time, and not tried otherwise
 	slowest                      time.Duration
 	last                         string // error of the newest failure
 }
@@ -55,11 +60,13 @@ type past struct {
 func (f Facts) remembered() (reasons []guest.Reason) {
 	for _, step := range f.once() {
 		p := f.pastOf(step.Verb)
-		if p.tried == 0 {
-			continue
-		}
 		r := guest.Reason{Rung: step.Verb}
 		switch {
+		case p.tried+p.cut == 0:
+			continue
+		case p.tried == 0:
+			r.Severity, r.Text = guest.Doubtful, fmt.Sprintf("it was cut short at the last %s that came to it", count(p.cut, "stop"))
+			r.Hint = "a longer budget for all guests, or shorter times in stop_schedule"
 		case p.down == p.tried:
 			r.Severity, r.Text = guest.Good, fmt.Sprintf("it ended the guest at the last %s that came to it, after %s at the most", count(p.tried, "stop"), shutdown.Duration(p.slowest))
 		case p.down > 0:
@@ -120,6 +127,10 @@ func (p *past) add(o shutdown.Outcome) {
 		p.down++
 		p.slowest = max(p.slowest, time.Duration(o.Took))
 	case shutdown.Ignored:
+		if o.Cut > 0 { // with all of its time it might have helped
+			p.cut++
+			return
+		}
 		p.ignored++
 	case shutdown.Failed:
 		p.failed++
@@ -160,32 +171,16 @@ func (f Facts) limits() (reasons []guest.Reason) {
 }
 
 // Verdict is one sentence: which rung will end the guest, as far as anybody
-// can tell.
+// can tell. Forced is the severity of a guest that has no part in its end any
+// more, however it is asked.
 func (f Facts) Verdict(running bool) (severity, text string) {
-	reasons := f.Reasons()
-	worst := func(rung string) (severity string) {
-		severity = guest.Good
-		known := false
-		for _, r := range reasons {
-			if r.Rung != rung {
-				continue
-			}
-			known = true
-			if r.Severity == guest.Bad || r.Severity == guest.Forced {
-				return r.Severity
-			}
-			if r.Severity == guest.Doubtful {
-				severity = guest.Doubtful
-			}
-		}
-		if !known {
-			return guest.Doubtful
-		}
-		return severity
+	o := f.outlook()
+	if o.over != "" {
+		return guest.Forced, o.over
 	}
 	var hopes []string
 	for _, step := range f.once() {
-		switch worst(step.Verb) {
+		switch o.of(step.Verb) {
 		case guest.Good:
 			if len(hopes) == 0 {
 				return guest.Good, "would stop cleanly by " + step.Verb
@@ -195,16 +190,68 @@ func (f Facts) Verdict(running bool) (severity, text string) {
 			hopes = append(hopes, step.Verb)
 		}
 	}
-	end := "would be forced down after " + span(f.Schedule.Total())
 	switch {
-	case f.Schedule.Total() == math.MaxInt64:
-		end = "would stay up"
 	case len(hopes) > 0 && !running:
 		return guest.Doubtful, fmt.Sprintf("may stop cleanly by %s: more can be told while it runs", strings.Join(hopes, " or "))
 	case len(hopes) > 0:
-		return guest.Doubtful, fmt.Sprintf("may stop cleanly by %s, and %s if not", strings.Join(hopes, " or "), end)
+		return guest.Doubtful, fmt.Sprintf("may stop cleanly by %s, or else %s", strings.Join(hopes, " or "), f.end(o))
 	}
-	return guest.Bad, end
+	return guest.Bad, f.end(o)
+}
+
+// end is what becomes of a guest that no request helps.
+func (f Facts) end(o outlook) string {
+	var before time.Duration
+	for _, step := range f.Schedule {
+		if step.Verb == "KILL" || !o.deaf && o.rungs[step.Verb] == guest.Forced {
+			if before == 0 {
+				return "would be forced down by " + step.Verb + " at once"
+			}
+			return fmt.Sprintf("would be forced down by %s after %s at most", step.Verb, span(before))
+		}
+		before += step.Wait
+	}
+	return "would stay up"
+}
+
+// outlook is what the reasons come to.
+type outlook struct {
+	over  string            // the guest is past being asked: why
+	deaf  bool              // no rung but KILL helps
+	doubt bool              // something is in the way of all rungs, and may go
+	rungs map[string]string // the gravest severity of each that is known
+}
+
+func (f Facts) outlook() outlook {
+	gravity := []string{"", guest.Good, guest.Doubtful, guest.Forced, guest.Bad}
+	o := outlook{rungs: map[string]string{}}
+	for _, r := range slices.Concat(f.Seen, f.remembered()) {
+		switch {
+		case r.Rung != "":
+			if slices.Index(gravity, r.Severity) > slices.Index(gravity, o.rungs[r.Rung]) {
+				o.rungs[r.Rung] = r.Severity
+			}
+		case r.Severity == guest.Forced:
+			o.over = r.Text
+		case r.Severity == guest.Bad:
+			o.deaf = true
+		case r.Severity == guest.Doubtful:
+			o.doubt = true
+		}
+	}
+	return o
+}
+
+// of is the severity of a rung.
+func (o outlook) of(rung string) string {
+	severity := o.rungs[rung]
+	switch {
+	case o.deaf:
+		return guest.Bad
+	case severity == "", severity == guest.Good && o.doubt:
+		return guest.Doubtful
+	}
+	return severity
 }
 
 func count(n int, what string) string {

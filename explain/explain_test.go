@@ -26,6 +26,9 @@ func stopped(rungs ...string) history.Entry {
 	for _, text := range rungs {
 		verb, result, _ := strings.Cut(text, " ")
 		o := shutdown.Outcome{Verb: verb, Result: shutdown.Result(result), Took: shutdown.Duration(3 * time.Second)}
+		if result == "cut" {
+			o.Result, o.Cut = shutdown.Ignored, shutdown.Duration(time.Minute)
+		}
 		if o.Result == shutdown.Failed {
 			o.Error = errors.New("no route to host").Error()
 		}
@@ -46,17 +49,27 @@ func TestVerdict(t *testing.T) {
 		{"it has always worked", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("agent absent", "acpi down")}}, true,
 			"good: would stop cleanly by acpi"},
 		{"nobody heard the button", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi ignored", "quit down"), stopped("acpi ignored", "quit down")}}, true,
-			"bad: would be forced down after 1m25s"},
+			"bad: would be forced down by quit after 1m10s at most"},
 		{"nothing is known of the button", Facts{Seen: []guest.Reason{absent, cut}}, true,
-			"doubtful: may stop cleanly by acpi, and would be forced down after 1m25s if not"},
+			"doubtful: may stop cleanly by acpi, or else would be forced down by quit after 1m10s at most"},
 		{"an agent is there", Facts{Seen: []guest.Reason{{Rung: "agent", Severity: guest.Good}, cut}}, true, "good: would stop cleanly by agent"},
 		{"now and then", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi ignored"), stopped("acpi down")}}, true,
-			"doubtful: may stop cleanly by acpi, and would be forced down after 1m25s if not"},
+			"doubtful: may stop cleanly by acpi, or else would be forced down by quit after 1m10s at most"},
 		{"what it is now counts more than what was", Facts{Seen: []guest.Reason{absent, cut, {Rung: "acpi", Severity: guest.Bad}}, Past: []history.Entry{stopped("acpi down")}}, true,
-			"bad: would be forced down after 1m25s"},
+			"bad: would be forced down by quit after 1m10s at most"},
 		{"it does not run", Facts{Seen: []guest.Reason{cut}}, false, "doubtful: may stop cleanly by agent or acpi: more can be told while it runs"},
 		{"old stops do not count", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi ignored"),
 			stopped("acpi down"), stopped("acpi down"), stopped("acpi down"), stopped("acpi down"), stopped("acpi down")}}, true, "good: would stop cleanly by acpi"},
+		{"it had no time to hear the button", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi cut")}}, true,
+			"doubtful: may stop cleanly by acpi, or else would be forced down by quit after 1m10s at most"},
+		{"it is past being asked", Facts{Seen: []guest.Reason{{Severity: guest.Forced, Text: "it has panicked"}, cut}, Past: []history.Entry{stopped("acpi down")}}, true,
+			"forced: it has panicked"},
+		{"nobody listens but the kernel", Facts{Seen: []guest.Reason{{Severity: guest.Bad, Text: "QEMU hangs"}, cut}, Past: []history.Entry{stopped("acpi down")}}, true,
+			"bad: would be forced down by KILL after 1m20s at most"},
+		{"somebody is in the way", Facts{Seen: []guest.Reason{{Severity: guest.Doubtful, Text: "the monitor is busy"}, absent, cut}, Past: []history.Entry{stopped("acpi down")}}, true,
+			"doubtful: may stop cleanly by acpi, or else would be forced down by quit after 1m10s at most"},
+		{"the time that others give is another matter", Facts{Seen: []guest.Reason{absent, cut}, Past: []history.Entry{stopped("acpi down")}, Budget: time.Second}, true,
+			"good: would stop cleanly by acpi"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -69,10 +82,18 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-func TestScheduleThatWaitsForEverStaysUp(t *testing.T) {
-	f := Facts{Schedule: schedule(t, "acpi/60/forever"), Seen: []guest.Reason{{Rung: "acpi", Severity: guest.Bad, Text: "no ACPI"}}}
-	if severity, text := f.Verdict(true); severity != guest.Bad || text != "would stay up" {
-		t.Errorf("%s: %s", severity, text)
+// What becomes of a guest that hears nothing is what its schedule ends in.
+func TestWhoHearsNothing(t *testing.T) {
+	for text, want := range map[string]string{
+		"acpi/60/forever":        "would stay up",
+		"acpi/60":                "would stay up",
+		"acpi/60/TERM/9/forever": "would be forced down by TERM after 1m0s at most",
+		"KILL/5":                 "would be forced down by KILL at once",
+	} {
+		f := Facts{Schedule: schedule(t, text), Seen: []guest.Reason{{Rung: "acpi", Severity: guest.Bad, Text: "no ACPI"}, {Rung: "TERM", Severity: guest.Forced}}}
+		if severity, text := f.Verdict(true); severity != guest.Bad || text != want {
+			t.Errorf("%s: %s, want %s", severity, text, want)
+		}
 	}
 }
 

@@ -97,6 +97,38 @@ func (h *House) chronicleStart(ctx context.Context, n Name, e history.Entry, err
 	h.chronicle(ctx, n, e, p)
 }
 
+// catchUp adds the last stop on record to the history where it is missing: whoever
+// stopped the guest may have been killed in between.
+func (h *House) catchUp(ctx context.Context, g *handle, p Progress) {
+	last := g.state.LastStop
+	if last == nil || h.Layout.HistoryDir() == "" {
+		return
+	}
+	told, _ := history.Store{Dir: h.Layout.HistoryDir()}.Last(g.name.String(), 3) // what is damaged is told elsewhere
+	for _, e := range told {
+		if e.At.Equal(last.At) || e.At.After(last.At) {
+			return
+		}
+	}
+	e := history.Entry{Event: history.Stop, Began: last.At.Add(-time.Duration(last.Stop.Took)), At: last.At, About: last.About,
+		BootID: g.state.BootID, Cause: last.Cause, Text: last.Text, Stop: &last.Stop}
+	if last.Own {
+		e.Event, e.Stop, e.Crashed = history.End, nil, last.Stop.Died
+	}
+	h.chronicle(ctx, g.name, e, p)
+}
+
+// toldAlready tells whether the end of a process is in the history: a kill does
+// not wait for the stop that is under way, which then sees it die.
+func (h *House) toldAlready(n Name, proc *pidfile.Process, r *StopRecord) bool {
+	if !r.Stop.Down || h.Layout.HistoryDir() == "" {
+		return false
+	}
+	told, _ := history.Store{Dir: h.Layout.HistoryDir()}.Last(n.String(), 1)
+	return len(told) == 1 && told[0].Event == history.Stop && told[0].PID == proc.Pid() && told[0].BootID == proc.Identity().BootID &&
+		told[0].Stop != nil && told[0].Stop.Down
+}
+
 // chronicleStop notes how a stop went that had something to stop.
 func (h *House) chronicleStop(ctx context.Context, n Name, began time.Time, schedule string, proc *pidfile.Process, r *StopRecord, err error, p Progress) {
 	e := history.Entry{Event: history.Stop, Began: began, At: r.At, PID: proc.Pid(), Cause: r.Cause, Text: r.Text, Schedule: schedule, Stop: &r.Stop}
@@ -106,7 +138,16 @@ func (h *House) chronicleStop(ctx context.Context, n Name, began time.Time, sche
 	if err != nil {
 		e.Error = err.Error()
 	}
-	h.chronicle(ctx, n, e, p)
+	write := func() {
+		if !h.toldAlready(n, proc, r) {
+			h.chronicle(ctx, n, e, p)
+		}
+	}
+	if h.Aside == nil {
+		write()
+	} else {
+		h.Aside(write)
+	}
 }
 
 // The causes of an end that nobody of ours brought about, beside those that a
@@ -134,6 +175,9 @@ func (h *House) ended(ctx context.Context, g *handle, i Instance, how Ending, p 
 	s := g.state
 	if s.over() {
 		return s.End
+	}
+	if s.Process == nil && s.Phase == PhaseStarting { // its start was killed before there was anything to end
+		return nil
 	}
 	r := h.judge(s, i, how)
 	e := history.Entry{Event: history.End, Began: s.StartedAt, At: r.At, About: r.About, BootID: s.BootID,

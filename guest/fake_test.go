@@ -31,6 +31,7 @@ type fakeKind struct {
 	ready     error
 	sweep     *atomic.Pointer[error] // what Sweep returns instead of sweeping
 	spawned   *atomic.Int32
+	wake      func(context.Context) // nil: nothing needs to be done
 }
 
 func (k fakeKind) Name() string { return "fake" }
@@ -128,14 +129,22 @@ func (i *fakeInstance) Start(_ context.Context, lease *os.File) (*pidfile.Proces
 	return pidfile.FromPidfd(pidfd)
 }
 
-func (i *fakeInstance) Target(p *pidfile.Process) Target { return fakeTarget{p} }
+func (i *fakeInstance) Target(p *pidfile.Process) Target { return fakeTarget{p, i.kind.wake} }
 
-type fakeTarget struct{ p *pidfile.Process }
+type fakeTarget struct {
+	p    *pidfile.Process
+	wake func(context.Context)
+}
 
-func (t fakeTarget) Wait(ctx context.Context) error                       { return t.p.Wait(ctx) }
-func (t fakeTarget) Wake(context.Context, func(string)) shutdown.Schedule { return nil }
-func (t fakeTarget) Close()                                               {}
-func (t fakeTarget) Cause() string                                        { return "signal" }
+func (t fakeTarget) Wait(ctx context.Context) error { return t.p.Wait(ctx) }
+func (t fakeTarget) Wake(ctx context.Context, _ func(string)) shutdown.Schedule {
+	if t.wake != nil {
+		t.wake(ctx)
+	}
+	return nil
+}
+func (t fakeTarget) Close()        {}
+func (t fakeTarget) Cause() string { return "signal" }
 func (t fakeTarget) Rung(verb string) shutdown.Rung {
 	_, sig, err := shutdown.ParseSignal(verb)
 	if err != nil {

@@ -31,6 +31,10 @@ type House struct {
 	// After tells of each guest which others had to go before it on that
 	// occasion; for the record.
 	After map[string][]string
+	// Aside, where it is set, does what is left of a stop once the guest is down,
+	// which waits for a disk, while the caller goes on; nil: at once. Progress is
+	// told of faults from there, too.
+	Aside func(do func())
 }
 
 // kind finds the kind of n.

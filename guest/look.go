@@ -85,6 +85,9 @@ func (h *House) status(ctx context.Context, n Name, deep bool, links Links) (Sta
 			return st, unknown
 		}
 	}
+	if errors.Is(err, fs.ErrNotExist) && nothingRuns(dir, s) { // nothing describes it any more
+		return h.stopped(n, st, dir)
+	}
 	if err != nil {
 		st.State, st.Code, st.Message = Unknown, StateUnknown, err.Error()
 		return st, nil

@@ -150,6 +150,7 @@ func (h *House) bringUp(ctx context.Context, n Name, p Progress, e *history.Entr
 	if g.state.Phase == PhaseRunning || g.state.Phase == PhaseStarting {
 		p.Say("the previous run ended without a stop; clearing what it left")
 	}
+	h.catchUp(ctx, g, p)
 	h.ended(ctx, g, i, how, p)
 	if err := h.sweepLast(ctx, g, i); err != nil {
 		return nil, nil, false, fmt.Errorf("cannot clear what the previous run of %s left: %w", n, err)

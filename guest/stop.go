@@ -78,7 +78,7 @@ func (h *House) Kill(ctx context.Context, n Name, p Progress) (_ *StopRecord, er
 	result, err := h.climb(ctx, n, i, proc, schedule, p)
 	h.chronicleStop(ctx, n, began, schedule.String(), proc, result, err, p)
 	if busy != nil && err == nil {
-		g, err = h.open(ctx, n, LockPatience)
+		g, err = h.open(ctx, n, h.clearing(n))
 	}
 	if g != nil {
 		defer g.close()
@@ -100,7 +100,7 @@ func (h *House) sweep(ctx context.Context, n Name, p Progress) error {
 	if exists, err := h.exists(n); err != nil || !exists {
 		return err
 	}
-	g, err := h.open(ctx, n, LockPatience)
+	g, err := h.open(ctx, n, h.clearing(n))
 	if err != nil {
 		return err
 	}
@@ -128,13 +128,16 @@ func (h *House) climb(ctx context.Context, n Name, i Instance, proc *pidfile.Pro
 	target := i.Target(proc)
 	defer target.Close()
 	var deadline time.Time
+	began := time.Now()
 	if schedule == nil {
 		deadline = h.deadline(n)
-		if schedule = target.Wake(ctx, p.Say); schedule == nil {
+		if schedule = wake(ctx, target, deadline, p); schedule == nil {
 			schedule = i.Plan().Schedule
 		}
 	}
+	waking := time.Since(began)
 	record, err := shutdown.RunUntil(ctx, schedule, deadline, target, p.Rung)
+	record.Took += shutdown.Duration(waking)
 	result := &StopRecord{At: h.Now(), Text: record.String(), Cause: target.Cause(), Stop: record}
 	if err != nil {
 		return result, fmt.Errorf("cannot complete the stop of %s: %w", n, err)
@@ -144,6 +147,17 @@ func (h *House) climb(ctx context.Context, n Name, i Instance, proc *pidfile.Pro
 			Hint: "guestrc kill " + n.String()}
 	}
 	return result, nil
+}
+
+// wake leaves most of a time that is short to the rungs: a monitor that hangs
+// would take all of it.
+func wake(ctx context.Context, t Target, deadline time.Time, p Progress) shutdown.Schedule {
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/4)
+		defer cancel()
+	}
+	return t.Wake(ctx, p.Say)
 }
 
 // deadline is when n is to be down; zero when nobody says.
@@ -220,14 +234,20 @@ func (h *House) patience(ctx context.Context, n Name) time.Duration {
 	if err != nil {
 		return LockPatience
 	}
-	total := i.Plan().Schedule.Total()
+	total := LockPatience + min(i.Plan().Schedule.Total(), 24*time.Hour)
 	if d := h.deadline(n); !d.IsZero() { // who holds the lock may not know of it
-		return max(lastMoment, min(total, d.Sub(h.Now())-lastResort))
+		return max(lastMoment, d.Sub(h.Now())-lastResort) // by which schedule he goes, nothing tells
 	}
-	if total > 24*time.Hour {
-		total = 24 * time.Hour
+	return total
+}
+
+// clearing is how long a kill waits for the lock of a guest that is down: what
+// is left to do can be done later.
+func (h *House) clearing(n Name) time.Duration {
+	if d := h.deadline(n); !d.IsZero() {
+		return max(lastMoment, min(LockPatience, d.Sub(h.Now())))
 	}
-	return LockPatience + total
+	return LockPatience
 }
 
 // lastResort is kept of a deadline for KILL.

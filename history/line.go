@@ -19,13 +19,18 @@ const (
 )
 
 // line is e as one line of the file. What is too long is cut: first the words,
-// then the notes of the rungs.
+// then whom it was to follow, as one of a thousand that stops last follows all
+// others, then the notes of the rungs.
 func line(e Entry) ([]byte, error) {
 	e.Version = version
 	for _, text := range []*string{&e.Error, &e.Cause, &e.Text, &e.Schedule} {
 		*text = cut(*text)
 	}
 	data, err := json.Marshal(e)
+	if err == nil && len(data) >= lineMax {
+		e.After, e.Needs = nil, nil
+		data, err = json.Marshal(e)
+	}
 	if err == nil && len(data) >= lineMax && e.Stop != nil {
 		stop := *e.Stop
 		stop.Rungs = append(stop.Rungs[:0:0], stop.Rungs...)

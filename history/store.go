@@ -13,16 +13,17 @@ import (
 	"github.com/guestrc/guestrc/pidfile"
 )
 
-// Store is a directory with a file for each guest, KIND.NAME.jsonl. Everybody
-// may read it. Several programs may use it at the same time.
+// Store is a directory with a file for each guest, KIND.NAME.jsonl, and a lock
+// beside it. Everybody may read it. Several programs may use it at the same time.
 type Store struct {
 	Dir string // absolute
 	Max int64  // bytes of a file, above which its older half goes; 0: 256 KiB
 }
 
 const (
-	maxSize = 256 << 10 // some 500 starts and stops
-	suffix  = ".jsonl"
+	maxSize    = 256 << 10 // some 500 starts and stops
+	suffix     = ".jsonl"
+	lockSuffix = ".lock" // one for each guest, as new files and shortened ones wait for the disk under it
 )
 
 // lockTime is how long an append waits for others, which take milliseconds: a
@@ -46,12 +47,12 @@ func (s Store) Append(ctx context.Context, e Entry) error {
 		return failed(err)
 	}
 	defer dir.Close()
-	f, err := s.append(ctx, dir, e.Guest+suffix, text)
+	f, err := s.append(ctx, dir, e.Guest, text)
 	if err != nil {
 		return failed(err)
 	}
-	// The lock is not held for this: many guests are stopped at one time, and a
-	// file that took the place of this one meanwhile is on the disk already.
+	// The lock is not held for this: a file that took the place of this one
+	// meanwhile is on the disk already.
 	err = f.Sync()
 	if err = errors.Join(err, f.Close()); err != nil {
 		return failed(err)
@@ -59,12 +60,13 @@ func (s Store) Append(ctx context.Context, e Entry) error {
 	return nil
 }
 
-// append writes text under the lock of the directory. The lock is a file that
-// only its owner can open: anybody could hold one on what all may read.
-func (s Store) append(ctx context.Context, dir *os.File, name string, text []byte) (_ *os.File, err error) {
+// append writes text under the guest's lock. The lock is a file that only its
+// owner can open: anybody could hold one on what all may read.
+func (s Store) append(ctx context.Context, dir *os.File, guest string, text []byte) (_ *os.File, err error) {
+	name := guest + suffix
 	ctx, cancel := context.WithTimeout(ctx, lockTime)
 	defer cancel()
-	unlock, err := pidfile.Lock(ctx, dir)
+	unlock, err := pidfile.LockNamed(ctx, dir, guest+lockSuffix)
 	if err != nil {
 		return nil, err
 	}

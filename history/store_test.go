@@ -208,6 +208,51 @@ func TestWhatOthersPutThereIsRefused(t *testing.T) {
 	}
 }
 
+// One that stops last follows all others.
+func TestAThousandPredecessorsDoNotKeepAnEntryOut(t *testing.T) {
+	s := newStore(t)
+	e := entry("down")
+	for i := range 1000 {
+		e.After = append(e.After, fmt.Sprintf("qemu.machine%04d", i))
+	}
+	e.Stop = &shutdown.Record{Rungs: []shutdown.Outcome{{Verb: "acpi", Notes: []string{"2nd press"}}}}
+	appendTo(t, s, e)
+	if got := read(t, s)[0]; got.Text != "down" || len(got.Stop.Rungs[0].Notes) != 1 {
+		t.Errorf("read back: %+v", got)
+	}
+}
+
+// A new file, and one that is shortened, waits for the disk under the lock.
+func TestOneGuestDoesNotWaitForAnother(t *testing.T) {
+	s := newStore(t)
+	appendTo(t, s, entry(""))
+	dir, err := pidfile.OpenDir(s.Dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names { // whatever file it is that an append locks
+		unlock, err := pidfile.LockNamed(t.Context(), dir, name)
+		if err != nil && !errors.As(err, new(*pidfile.SuspectError)) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			defer unlock()
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	e := entry("")
+	e.Guest = "qemu.web"
+	if err := s.Append(ctx, e); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAllAreInTheOrderOfTime(t *testing.T) {
 	s := newStore(t)
 	for i := range 30 {
@@ -242,7 +287,7 @@ func TestAHeldLockIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	unlock, err := pidfile.Lock(t.Context(), dir)
+	unlock, err := pidfile.LockNamed(t.Context(), dir, "qemu.db.lock")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func (c *Container) Forget(scratch string) error {
 		return refused
 	}
 	upper := filepath.Join(scratch, "upper")
-	if err := os.Mkdir(upper, 0o755); err != nil {
+	if err := os.MkdirAll(upper, 0o755); err != nil {
 		return fmt.Errorf("cannot make room for what %s writes: %w", c.Name, err)
 	}
 	if info, err := os.Stat(dir); err == nil { // the container's / has the mode of upper

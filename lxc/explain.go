@@ -24,12 +24,17 @@ func (c *Container) Explain(ctx context.Context, p *pidfile.Process) []guest.Rea
 	}
 	ctx, cancel := context.WithTimeout(ctx, monitorTime)
 	defer cancel()
-	init, err := c.init(ctx, p)
+	find, monitor := c.init, []guest.Reason(nil)
+	if stopped, err := p.Stopped(); err == nil && stopped { // and answers nobody
+		find = func(context.Context, *pidfile.Process) (*pidfile.Process, error) { return c.childOf(p) }
+		monitor = []guest.Reason{{Severity: guest.Good, Text: "LXC's monitor is stopped by a signal; a stop continues it first"}}
+	}
+	init, err := find(ctx, p)
 	if err != nil {
-		return []guest.Reason{{Severity: guest.Doubtful, Text: "its init cannot be looked at: " + err.Error()}}
+		return append(monitor, guest.Reason{Severity: guest.Doubtful, Text: "its init cannot be looked at: " + err.Error()})
 	}
 	defer init.Close()
-	reasons := c.explainState(p, init)
+	reasons := append(monitor, c.explainState(init)...)
 	for _, step := range c.Schedule {
 		switch step.Verb {
 		case "halt":
@@ -44,12 +49,9 @@ func (c *Container) Explain(ctx context.Context, p *pidfile.Process) []guest.Rea
 	return reasons
 }
 
-func (c *Container) explainState(monitor, init *pidfile.Process) (reasons []guest.Reason) {
+func (c *Container) explainState(init *pidfile.Process) (reasons []guest.Reason) {
 	if slices.ContainsFunc(c.payload(init), frozen) {
 		reasons = append(reasons, guest.Reason{Severity: guest.Good, Text: "it is frozen; a stop thaws it first"})
-	}
-	if stopped, err := monitor.Stopped(); err == nil && stopped {
-		reasons = append(reasons, guest.Reason{Severity: guest.Good, Text: "LXC's monitor is stopped by a signal; a stop continues it first"})
 	}
 	if stopped, err := init.Stopped(); err == nil && stopped {
 		reasons = append(reasons, guest.Reason{Severity: guest.Good, Text: "its init is stopped by a signal; a stop continues it first"})

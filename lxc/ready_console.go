@@ -48,10 +48,6 @@ func (c *Container) dropConsole() error {
 // earlier is what LXC calls the file that it wrote before this one.
 func earlier(path string) string { return path + ".1" }
 
-// promptTime is how long a console is silent behind a prompt. What is followed
-// by something sooner is the beginning of a line.
-const promptTime = 200 * time.Millisecond
-
 // consoleReady reads the console from its first word until a line matches.
 func (c *Container) consoleReady(ctx context.Context) error {
 	pattern, err := regexp.Compile(c.Readiness.Pattern)
@@ -69,11 +65,16 @@ func (c *Container) consoleReady(ctx context.Context) error {
 		return err
 	}
 	shown := screen.New(pattern)
+	silent := time.NewTimer(screen.Silence)
+	defer silent.Stop()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := log.read(buf)
 		if shown.Shows(buf[:n]) {
 			return nil
+		}
+		if n > 0 { // other files may change all the time
+			silent.Reset(screen.Silence)
 		}
 		if err == nil && ctx.Err() == nil {
 			continue
@@ -86,13 +87,9 @@ func (c *Container) consoleReady(ctx context.Context) error {
 			if !ok {
 				return errors.New("cannot watch the console any more")
 			}
-		case <-time.After(promptTime):
+		case <-silent.C:
 			if shown.Waits() {
 				return nil
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
 			}
 		case <-ctx.Done():
 		}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -128,6 +129,10 @@ func onOwnThread(f func()) {
 	<-done
 }
 
+// maxAddresses is how many of its own addresses are tried at a time: it can give
+// itself any number, and a socket is made for each.
+const maxAddresses = 64
+
 // outward are the addresses of the network that we are in by which others could
 // reach it; the loopback's where there is nothing else, nor going to be: an
 // interface with a hardware address gets one some time.
@@ -136,19 +141,16 @@ func outward() (found []netip.Addr, err error) {
 	if err != nil {
 		return nil, err
 	}
-	alone := true
-	for _, i := range interfaces {
-		alone = alone && len(i.HardwareAddr) == 0
-		addresses, err := i.Addrs()
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range addresses {
-			if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().IsGlobalUnicast() {
-				found = append(found, prefix.Addr().Unmap())
-			}
+	addresses, err := net.InterfaceAddrs() // of all in one listing, as there may be many
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range addresses {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().IsGlobalUnicast() && len(found) < maxAddresses {
+			found = append(found, prefix.Addr().Unmap())
 		}
 	}
+	alone := !slices.ContainsFunc(interfaces, func(i net.Interface) bool { return len(i.HardwareAddr) > 0 })
 	if alone && len(found) == 0 {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
 	}

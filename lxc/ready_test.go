@@ -1,17 +1,24 @@
 package lxc
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/guestrc/guestrc/pidfile"
+	"github.com/guestrc/guestrc/screen"
+	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/need"
 )
 
@@ -127,6 +134,32 @@ func TestConsoleLog(t *testing.T) {
 	}
 }
 
+// TestPromptBesideOtherFiles: a console is silent though files beside it change.
+func TestPromptBesideOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	console := filepath.Join(dir, "console")
+	if err := os.WriteFile(console, []byte("booting\nlogin: "), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() {
+		for ctx.Err() == nil {
+			if err := os.WriteFile(filepath.Join(dir, "other"), []byte("x"), 0o600); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(screen.Silence / 20)
+		}
+	})
+	c := &Container{Readiness: Ready{Pattern: "login: $", Console: console}}
+	if err := c.consoleReady(ctx); err != nil {
+		t.Error(err)
+	}
+	cancel()
+}
+
 // TestNobodyInheritsAThreadsNetwork: goroutines that come after run in the
 // network where they always did.
 func TestNobodyInheritsAThreadsNetwork(t *testing.T) {
@@ -164,5 +197,37 @@ func TestNobodyInheritsAThreadsNetwork(t *testing.T) {
 	}
 	if now, err := os.Readlink("/proc/self/ns/net"); now != home {
 		t.Errorf("the process is in another network: %v", err)
+	}
+}
+
+// TestManyAddresses: a container can give itself any number of addresses, and
+// is tried at some of them.
+func TestManyAddresses(t *testing.T) {
+	need.Programs(t, "ip")
+	if !lab.NetNS(t) {
+		return
+	}
+	batch := filepath.Join(t.TempDir(), "addresses")
+	var lines strings.Builder
+	for n := range 2000 {
+		fmt.Fprintf(&lines, "address add 10.%d.%d.1/32 dev lo\n", n>>8, n&255)
+	}
+	if err := os.WriteFile(batch, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "ip", "-batch", batch).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	self, err := pidfile.Capture(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	sockets, err := socketsInside(self)
+	for _, s := range sockets {
+		s.file.Close()
+	}
+	if err != nil || len(sockets) != maxAddresses {
+		t.Errorf("%d sockets, %v", len(sockets), err)
 	}
 }

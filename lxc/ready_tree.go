@@ -43,7 +43,10 @@ func endTree(top *pidfile.Process) error {
 	for n := 0; n < len(held); n++ {
 		errs = append(errs, ignoreGone(held[n].Signal(unix.SIGSTOP)))
 		for _, pid := range children(strconv.Itoa(held[n].Pid())) {
-			if child := childOf(pid, held[n]); child != nil && len(held) < treeMax {
+			if len(held) == treeMax {
+				break
+			}
+			if child := childOf(pid, held[n]); child != nil {
 				defer child.Close()
 				held = append(held, child)
 			}

@@ -25,7 +25,23 @@ var errOther = errors.New("another monitor answers on the container's command so
 
 // Find asks for the container's monitor, whoever started it. One that does not
 // answer is found all the same, so that it can be ended.
+//
+// A private run finds its own alone: a monitor of the same name that somebody
+// else has started is none of its business.
 func (c *Container) Find(ctx context.Context) (*pidfile.Process, error) {
+	monitor, err := c.find(ctx)
+	if monitor != nil && !c.began(monitor) {
+		return nil, errors.Join(err, monitor.Close())
+	}
+	return monitor, err
+}
+
+// began tells whether a monitor may be that of our start.
+func (c *Container) began(monitor *pidfile.Process) bool {
+	return c.Layout.Run == "" || marked(monitor.Pid(), c.mark())
+}
+
+func (c *Container) find(ctx context.Context) (*pidfile.Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, monitorTime)
 	defer cancel()
 	monitor, _, err := command.Ask(ctx, c.LXCPath, c.instance())

@@ -72,6 +72,10 @@ func (c *Container) Start(ctx context.Context, _ *os.File) (*pidfile.Process, er
 	if err != nil {
 		return nil, errors.Join(err, endOrphans(context.WithoutCancel(ctx), mark))
 	}
+	if !c.began(monitor) {
+		err := &guest.Error{Status: guest.StatusRefused, Msg: "cannot start " + c.Name.String(), Err: fmt.Errorf("somebody else has started it (pid %d)", monitor.Pid())}
+		return nil, errors.Join(err, monitor.Close())
+	}
 	return monitor, nil
 }
 

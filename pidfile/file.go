@@ -1,6 +1,8 @@
 package pidfile
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +22,9 @@ func OpenAppend(dir *os.File, name string) (f *os.File, made bool, err error) {
 	const flags = unix.O_RDWR | unix.O_APPEND
 	if f, err = openRegular(dir, name, flags|unix.O_CREAT|unix.O_EXCL, 0o644); err == nil {
 		return f, true, f.Chmod(0o644) // whatever our umask
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return nil, false, err
 	}
 	f, err = openRegular(dir, name, flags, 0)
 	return f, false, err

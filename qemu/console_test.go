@@ -1,78 +1,19 @@
 package qemu
 
 import (
-	"bytes"
+	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
-	"regexp"
-	"slices"
+	"net"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/guestrc/guestrc/screen"
 	rom "github.com/guestrc/guestrc/tests/romguest"
 )
-
-func TestScreen(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		pattern, text string
-		want          bool
-	}{
-		"a line":              {`^up$`, "boot\r\nup\r\n", true},
-		"a prompt":            {`login: $`, "\r\nDebian GNU/Linux 12 db ttyS0\r\n\r\ndb login: ", true},
-		"not over a line end": {`one.*two`, "one\ntwo\n", false},
-		"colours":             {`\[  OK  \] Reached target`, "[\x1b[0;32m  OK  \x1b[0m] Reached target Multi-User System.\r\n", true},
-		"cleared screen":      {`^login:`, "\x1b[2J\x1b[1;1Hlogin:", true},
-		"a title":             {`^login:$`, "\x1b]0;db\x07log\x1bP+q544e\x1b\\in:\r\n", true},
-		"a character set":     {`^login:$`, "\x1b(B\x1b7login:\r\n", true},
-		"a cut off sequence":  {`^login:$`, "\x1b[3\r\n\x1b]0;db\r\nlogin:", true},
-		"progress bar":        {`^100%$`, "10%\r55%\r100%\r\n", true},
-		"NULs":                {`^ready$`, "\x00re\x00ady\n", true},
-		"behind a long line":  {`login:`, strings.Repeat("x", 3*lineRoom) + "login:", true},
-		"far before":          {`early`, "early" + strings.Repeat("x", 3*lineRoom), true}, // seen when it came
-		"never":               {`login:`, "logi\nn:", false},
-		"nothing":             {`login:`, "", false},
-		"bytes that are none": {`\bup\b`, "\xff\xfe up \xc3\n", true},
-	} {
-		for _, size := range []int{1, 2, 7, 4096} { // bytes in a piece
-			s := screen{pattern: regexp.MustCompile(c.pattern)}
-			got := false
-			for piece := range slices.Chunk([]byte(c.text), size) {
-				got = got || s.shows(piece)
-			}
-			if got != c.want {
-				t.Errorf("%s in pieces of %d: %v", name, size, got)
-			}
-			if cap(s.line) > 8*lineRoom {
-				t.Errorf("%s in pieces of %d: %d bytes are kept", name, size, cap(s.line))
-			}
-		}
-	}
-}
-
-// Text must be found wherever it is cut, and nothing else.
-func FuzzScreen(f *testing.F) {
-	f.Add([]byte("boot\r\n\x1b[0;32mup\x1b[0m\r\n"), uint64(1))
-	f.Add([]byte("up"), uint64(2))
-	f.Add([]byte("u\x00p\x1b[up"), uint64(3))
-	pattern := regexp.MustCompile(`up`)
-	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
-		cuts := rand.New(rand.NewPCG(seed, 0))
-		s := screen{pattern: pattern}
-		got := false
-		for rest := text; len(rest) > 0 && !got; {
-			n := 1 + cuts.IntN(len(rest))
-			got = s.shows(rest[:n])
-			rest = rest[n:]
-			if len(s.line) > lineRoom {
-				t.Fatalf("%d bytes are kept", len(s.line))
-			}
-		}
-		if !bytes.ContainsAny(text, "\x00\x1b") && got != bytes.Contains(text, []byte("up")) {
-			t.Errorf("found %v in %q", got, text)
-		}
-	})
-}
 
 // The guest speaks at its first instruction, and none of it is missed: QEMU
 // waits for us to listen.
@@ -100,6 +41,59 @@ func TestConsoleReady(t *testing.T) {
 			r.AwaitUp(t) // whether or not it was heard, the guest goes on
 		})
 	}
+}
+
+// What QEMU sends in two pieces is one line, unless there is silence between them.
+func TestConsoleReadyBehindAPromptOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		says, hears := net.Pipe()
+		defer says.Close()
+		m := &Machine{console: hears, Readiness: Ready{Pattern: `^up$|login: $`}}
+		ended := make(chan error, 1)
+		go func() { ended <- m.consoleReady(t.Context()) }()
+		for _, piece := range []string{"up", "grading\r\n", "login: ", "last login: never\r\n", "not yet"} {
+			fmt.Fprint(says, piece)
+			time.Sleep(screen.Silence / 2)
+		}
+		time.Sleep(time.Hour)
+		select {
+		case err := <-ended:
+			t.Fatalf("it heard a prompt where there was none: %v", err)
+		default:
+		}
+		fmt.Fprint(says, "\r\nlogin: ")
+		began := time.Now()
+		if err := <-ended; err != nil || time.Since(began) != screen.Silence {
+			t.Errorf("a prompt: %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// A guest whose console never ends its line, nor is ever silent, is listened to
+// until the time is over.
+func TestConsoleReadyEndsInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, pause := range []time.Duration{screen.Silence / 10, screen.Silence * 3 / 4, time.Hour} {
+			says, hears := net.Pipe()
+			m := &Machine{console: hears, Readiness: Ready{Pattern: "login: $"}}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			var speaks sync.WaitGroup
+			speaks.Go(func() {
+				for _, err := says.Write([]byte("login:")); err == nil; _, err = says.Write([]byte(" login:")) {
+					time.Sleep(pause)
+				}
+			})
+			began := time.Now()
+			if err := m.consoleReady(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
+				t.Errorf("a word every %v: %v after %v", pause, err, time.Since(began))
+			}
+			cancel()
+			says.Close()
+			speaks.Wait()
+		}
+	})
 }
 
 // consoleArgs are what a Machine with ready=console has.

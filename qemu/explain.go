@@ -34,7 +34,7 @@ func (m *Machine) Explain(ctx context.Context, p *pidfile.Process) []guest.Reaso
 	}
 	defer c.Close()
 	reasons = append(reasons, explainState(ctx, c)...)
-	if m.has("agent") {
+	if m.has("agent") && m.Sockets.Agent != "" {
 		reasons = append(reasons, explainAgent(ctx, c))
 	}
 	return reasons
@@ -116,13 +116,16 @@ func explainState(ctx context.Context, c *qmp.Client) []guest.Reason {
 		return []guest.Reason{{Severity: guest.Doubtful, Text: "QEMU does not tell how the guest is: " + err.Error()}}
 	}
 	if state == "running" && halted(ctx, c.Execute) {
-		return []guest.Reason{{Severity: guest.Bad, Text: "its kernel has halted without powering off: QEMU is told to quit",
+		return []guest.Reason{{Severity: guest.Forced, Text: "its kernel has halted without powering off: QEMU is told to quit",
 			Hint: "in the guest: poweroff, not halt"}}
 	}
 	if text, ok := states[state]; ok {
 		severity := guest.Good
-		if state == "io-error" || state == "guest-panicked" || state == "internal-error" {
+		switch state {
+		case "io-error":
 			severity = guest.Doubtful
+		case "guest-panicked", "internal-error", "shutdown", "prelaunch": // no rung is taken
+			severity = guest.Forced
 		}
 		return []guest.Reason{{Severity: severity, Text: text}}
 	}
@@ -130,16 +133,19 @@ func explainState(ctx context.Context, c *qmp.Client) []guest.Reason {
 }
 
 func explainAgent(ctx context.Context, c *qmp.Client) guest.Reason {
-	r := guest.Reason{Rung: "agent", Severity: guest.Good, Text: "a program in the guest has the agent's channel open"}
 	var chardevs []chardev
 	if err := c.Execute(ctx, "query-chardev", nil, &chardevs); err != nil {
 		return guest.Reason{Rung: "agent", Severity: guest.Doubtful, Text: "QEMU does not tell whether an agent is there: " + err.Error()}
 	}
 	for _, dev := range chardevs {
-		if dev.Label == agentChardev && !dev.Open {
-			r.Severity, r.Text = guest.Bad, "no agent is there: no program in the guest has its channel open"
-			r.Hint = "in the guest, install and start qemu-guest-agent; the rung costs no time without it"
+		switch {
+		case dev.Label != agentChardev:
+		case dev.Open:
+			return guest.Reason{Rung: "agent", Severity: guest.Good, Text: "a program in the guest has the agent's channel open"}
+		default:
+			return guest.Reason{Rung: "agent", Severity: guest.Bad, Text: "no agent is there: no program in the guest has its channel open",
+				Hint: "in the guest, install and start qemu-guest-agent; the rung costs no time without it"}
 		}
 	}
-	return r
+	return guest.Reason{Rung: "agent", Severity: guest.Doubtful, Text: "whether an agent is there cannot be seen: its channel was not made by guestrc"}
 }

@@ -71,8 +71,10 @@ func (t *target) acpi(ctx context.Context, note func(string)) error {
 		return err
 	}
 	err := press()
-	for errors.Is(err, qmp.ErrBusy) && ctx.Err() == nil {
-		err = press() // each waits for its turn, up to monitorTime
+	// Somebody else has the monitor, or QEMU is stuck, on a disk or for want of
+	// processor time: either may pass while the rung has time.
+	for (errors.Is(err, qmp.ErrBusy) || errors.Is(err, qmp.ErrSilent)) && ctx.Err() == nil {
+		err = press() // each waits up to monitorTime
 	}
 	if err != nil {
 		return err

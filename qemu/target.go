@@ -58,7 +58,8 @@ func (t *target) Verdict(verb string) shutdown.Verdict {
 // death says of what a QEMU died that did not end in order, as far as that can
 // be told: by the kernel (Linux 6.15), else by what QEMU did or did not say.
 func (t *target) death() string {
-	if exit, ok := t.p.Exit(); ok && exit.Signal != 0 {
+	exit, known := t.p.Exit()
+	if known && exit.Signal != 0 {
 		return "QEMU was " + exit.String()
 	}
 	cause := t.Cause()
@@ -67,7 +68,7 @@ func (t *target) death() string {
 	switch {
 	case cause == "host-signal":
 		return "something else sent QEMU a signal"
-	case cause == "" && t.client != nil:
+	case cause == "" && t.client != nil && !(known && exit.Code == 0): // else its last word was lost
 		return "QEMU ended without a word"
 	}
 	return ""

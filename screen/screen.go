@@ -6,6 +6,7 @@ package screen
 import (
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Screen looks for one pattern in what is written to it.
@@ -44,8 +45,12 @@ func (s *Screen) Shows(piece []byte) bool {
 	return matches
 }
 
+// Silence is how long a console writes nothing behind a prompt. What is followed
+// by something sooner is the beginning of a line.
+const Silence = 200 * time.Millisecond
+
 // Waits tells whether what there is so far of the last line matches, such as a
-// prompt. It may be the beginning of another line unless the console is silent.
+// prompt. It is for a console that has been silent for some time.
 func (s *Screen) Waits() bool { return s.pattern.Match(s.line) }
 
 // Where a terminal is in an escape sequence (ECMA-48, 5.4 and 5.6).

@@ -27,6 +27,7 @@ func TestScreen(t *testing.T) {
 		"a beginning":         {`^up$`, "upgrading\r\n", false},
 		"behind a long line":  {`login:`, strings.Repeat("x", 3*lineRoom) + "login:", true},
 		"in a long line":      {`middle`, strings.Repeat("x", lineRoom/2) + "middle" + strings.Repeat("x", lineRoom/2) + "\n", true},
+		"far before":          {`early`, "early" + strings.Repeat("x", 3*lineRoom), true}, // seen when it came
 		"never":               {`login:`, "logi\nn:", false},
 		"nothing":             {`login:`, "", false},
 		"bytes that are none": {`\bup\b`, "\xff\xfe up \xc3\n", true},

@@ -10,7 +10,8 @@ const (
 	// reserve is enough for a monitor or an agent that is well to answer, and
 	// for a guest that has little to do to go down.
 	reserve = 3 * time.Second
-	// killReserve is for a large guest, whose memory the kernel frees first.
+	// killReserve is for a large guest, whose memory the kernel frees first; at
+	// most a quarter of all the time.
 	killReserve = 5 * time.Second
 	// killLeast is what KILL has even when the time is over.
 	killLeast = 2 * time.Second
@@ -22,20 +23,21 @@ const kill = "KILL"
 
 func (s Schedule) endsInKill() bool { return len(s) > 0 && s[len(s)-1].Verb == kill }
 
-// kept is what a rung that comes later keeps of a time that is short.
-func (s Step) kept() time.Duration {
+// kept is what a rung that comes later keeps of a time that is short: of all
+// that there was at first.
+func (s Step) kept(all time.Duration) time.Duration {
 	switch s.Verb {
 	case Forever: // it only goes on waiting for the rung before it
 		return 0
 	case kill:
-		return min(s.Wait, killReserve)
+		return min(s.Wait, killReserve, max(0, all/4))
 	}
 	return min(s.Wait, reserve)
 }
 
 // share is what the first rung of s gets of the time that is left: its own when
 // all have theirs, else what the others do not keep.
-func (s Schedule) share(left time.Duration) time.Duration {
+func (s Schedule) share(left, all time.Duration) time.Duration {
 	first := s[0]
 	if s.Total() <= left {
 		return first.Wait
@@ -43,12 +45,12 @@ func (s Schedule) share(left time.Duration) time.Duration {
 	if len(s) == 1 && first.Verb == kill {
 		return min(first.Wait, max(left, killLeast))
 	}
-	mine, later := first.kept(), time.Duration(0)
+	mine, later := first.kept(all), time.Duration(0)
 	for _, step := range s[1:] {
-		later += step.kept()
+		later += step.kept(all)
 	}
 	if !s.endsInKill() {
-		later += killReserve
+		later += Step{kill, killReserve}.kept(all)
 	}
 	share := min(first.Wait, left-later)
 	if left < mine+later { // what all keep, as far as it goes
@@ -70,9 +72,9 @@ func lastResort(left time.Duration) Schedule {
 // taken away the last one is KILL.
 func (s Schedule) Within(left time.Duration) Schedule {
 	var plan Schedule
-	short := false
+	short, all := false, left
 	for i, step := range s {
-		wait := s[i:].share(left)
+		wait := s[i:].share(left, all)
 		short = short || wait < step.Wait
 		if wait > 0 {
 			plan = append(plan, Step{step.Verb, wait})

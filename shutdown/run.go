@@ -81,7 +81,7 @@ func RunUntil(ctx context.Context, s Schedule, deadline time.Time, t Target, wat
 	gone, lost, stopWaiting := await(ctx, t, giveUp)
 	defer stopWaiting()
 
-	c := climber{t, gone, watch, deadline}
+	c := climber{t, gone, watch, deadline, deadline.Sub(began)}
 	var record Record
 	short := false // the deadline kept a rung from ending it
 	for i := 0; i < len(s) || i == len(s) && short && !s.endsInKill(); i++ {
@@ -139,7 +139,8 @@ type climber struct {
 	t        Target
 	gone     <-chan struct{}
 	watch    Watcher
-	deadline time.Time // zero: none
+	deadline time.Time     // zero: none
+	all      time.Duration // until the deadline, at first
 }
 
 // take gives the first rung of s its time, and climbs or skips it. An empty s
@@ -152,7 +153,7 @@ func (c *climber) take(ctx context.Context, s Schedule) (o Outcome, short bool) 
 	if len(s) == 0 {
 		s = lastResort(left)
 	}
-	step := Step{s[0].Verb, s.share(left)}
+	step := Step{s[0].Verb, s.share(left, c.all)}
 	cut := step.Wait < s[0].Wait
 	if step.Wait > 0 {
 		o = climb(ctx, step, c.t.Rung(step.Verb), c.gone, c.watch)

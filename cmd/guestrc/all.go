@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/guestrc/guestrc/fleet"
@@ -61,7 +62,12 @@ func (e *env) stopAll(ctx context.Context) error {
 	}
 	e.house.Occasion = occasion
 	e.out.info(fmt.Sprintf("Stopping %s%s ...", guests(len(names)), within(occasion)))
-	tally, err := e.bringDown(ctx, names, occasion)
+	tally, err := e.bringDown(ctx, names, occasion, len(left) > 0)
+	if ctx.Err() != nil && occasion.What == history.HostShutdown { // nothing goes down, if only somebody tried this by hand
+		if err := e.callOff(context.WithoutCancel(ctx)); err != nil {
+			e.out.warn(err)
+		}
+	}
 	if len(names) > 1 {
 		tally.tell(e, e.now().Sub(occasion.Began))
 	}
@@ -81,13 +87,16 @@ func (e *env) occasion(ctx context.Context) (*history.Occasion, error) {
 	o := &history.Occasion{ID: e.newID(), What: history.StopAll, Began: e.now()}
 	if text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 20)
-		if err != nil || seconds == 0 {
-			return nil, usage(fmt.Sprintf("cannot stop within %q: it is no number of seconds", text), "--budget 120")
+		if err != nil || seconds == 0 || seconds > maxBudget {
+			return nil, usage(fmt.Sprintf("cannot stop within %q: it is no number of seconds up to a week", text), "--budget 120")
 		}
 		o.Deadline = o.Began.Add(time.Duration(seconds) * time.Second)
 	}
 	return o, nil
 }
+
+// maxBudget is a week, as for a rung.
+const maxBudget = 7 * 24 * 3600
 
 // newID tells occasions apart; it sorts by time.
 func (e *env) newID() string { return e.now().UTC().Format("20060102T150405.000000") }
@@ -116,10 +125,7 @@ func (e *env) mayRun(ctx context.Context) ([]guest.Name, error) {
 		return nil, err
 	}
 	runs := make([]bool, len(names))
-	guest.Each(len(names), inspectors, func(i int) {
-		st, err := e.house.Status(ctx, names[i], false)
-		runs[i] = err == nil && (st.Code == guest.StateRunning || st.Code == guest.StateUnknown || st.Code == guest.StateLocked)
-	})
+	guest.Each(len(names), inspectors, func(i int) { runs[i] = e.mayBeUp(ctx, names[i]) })
 	var found []guest.Name
 	for i, n := range names {
 		if runs[i] {
@@ -127,6 +133,11 @@ func (e *env) mayRun(ctx context.Context) ([]guest.Name, error) {
 		}
 	}
 	return found, nil
+}
+
+func (e *env) mayBeUp(ctx context.Context, n guest.Name) bool {
+	st, err := e.house.Status(ctx, n, false)
+	return err == nil && (st.Code == guest.StateRunning || st.Code == guest.StateUnknown || st.Code == guest.StateLocked)
 }
 
 // tally counts how guests ended.
@@ -137,28 +148,37 @@ type tally struct {
 	names            []guest.Name // that are down
 }
 
-// bringDown stops names in their order.
-func (e *env) bringDown(ctx context.Context, names []guest.Name, o *history.Occasion) (*tally, error) {
+// bringDown stops names in their order. more: the init system has others to
+// stop after them.
+func (e *env) bringDown(ctx context.Context, names []guest.Name, o *history.Occasion, more bool) (*tally, error) {
 	members := e.stopOrder(names)
 	e.house.After = map[string][]string{}
 	for _, m := range members {
 		e.house.After[m.Name] = m.After
 	}
-	e.house.By = deadlines(members, o, e.now())
+	e.house.By = deadlines(members, o, e.now(), more)
+	var writers sync.WaitGroup
+	e.house.Aside = writers.Go
 	c := &crowd{e: e, deadline: o.Deadline}
 	t := &tally{}
 	errs := make([]error, len(names))
 	cuts, skipped := fleet.Run(ctx, members, 0, func(ctx context.Context, i int) {
 		m := c.enter(names[i])
+		asking, finish := e.letGo(ctx, names[i], m.Warn)
+		m.asking = asking
 		record, err := e.house.Stop(ctx, names[i], m)
 		if late := !o.Deadline.IsZero() && ctx.Err() == nil; err != nil && record == nil && late && guest.Busy(err) {
 			// Another stop, without our deadline, has it: its time is over.
 			record, err = e.house.Kill(ctx, names[i], m)
 		}
+		if ctx.Err() == nil {
+			err = errors.Join(err, finish())
+		}
 		errs[i] = err
 		m.leave(func() { t.count(e, names[i], record, err) })
 	})
 	e.tellOpenRC(context.WithoutCancel(ctx), t.names)
+	e.awaitHistory(&writers, o)
 	for _, i := range skipped {
 		errs[i] = fmt.Errorf("cannot stop %s: %w", names[i], ctx.Err())
 		t.up++
@@ -171,6 +191,28 @@ func (e *env) bringDown(ctx context.Context, names []guest.Name, o *history.Occa
 			Hint: "the same command again goes on"})
 	}
 	return t, errors.Join(errs...)
+}
+
+// historyTime is how long guests that are down are waited for until that is on
+// the disk, and overtime how long when the budget is over.
+const historyTime, overtime = 30 * time.Second, 2 * time.Second
+
+// awaitHistory does not wait for a disk that hangs.
+func (e *env) awaitHistory(writers *sync.WaitGroup, o *history.Occasion) {
+	patience := historyTime
+	if !o.Deadline.IsZero() {
+		patience = min(patience, max(overtime, o.Deadline.Sub(e.now())))
+	}
+	written := make(chan struct{})
+	go func() {
+		writers.Wait()
+		close(written)
+	}()
+	select {
+	case <-written:
+	case <-time.After(patience):
+		e.out.warn(errors.New("the history of some guests is not on the disk: it takes too long"))
+	}
 }
 
 // count notes and tells how one ended; the crowd lets in one at a time.
@@ -224,7 +266,7 @@ func within(o *history.Occasion) string {
 	if o.Deadline.IsZero() {
 		return ""
 	}
-	text := fmt.Sprintf(" within %.0f s", time.Until(o.Deadline).Seconds())
+	text := fmt.Sprintf(" within %.0f s", max(0, time.Until(o.Deadline).Seconds()))
 	if o.Battery {
 		text += ", on battery"
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -81,10 +84,18 @@ func lastOnes(services []guest.Service, needs [][]int) []bool {
 const turnTime = 10 * time.Second
 
 // deadlines are earlier for guests that others wait for: one that ignores
-// everything shall not cost those their own shutdown.
-func deadlines(members []fleet.Member, o *history.Occasion, now time.Time) map[string]time.Time {
+// everything shall not cost those their own shutdown. more: there are some that
+// wait for all of these.
+func deadlines(members []fleet.Member, o *history.Occasion, now time.Time, more bool) map[string]time.Time {
 	if o.Deadline.IsZero() {
 		return nil
+	}
+	if more {
+		var all fleet.Member
+		for _, m := range members {
+			all.After = append(all.After, m.Name)
+		}
+		members = append(slices.Clip(members), all)
 	}
 	behind := fleet.Behind(members)
 	most := 0
@@ -101,9 +112,8 @@ func deadlines(members []fleet.Member, o *history.Occasion, now time.Time) map[s
 	return by
 }
 
-// chain is n and the guests that it depends on, these on, and so forth.
-func (e *env) chain(n guest.Name) []guest.Name {
-	names := []guest.Name{n}
+// chain is names and the guests that they depend on, these on, and so forth.
+func (e *env) chain(names ...guest.Name) []guest.Name {
 	for i := 0; i < len(names); i++ {
 		s, _ := e.house.Service(names[i]) // the stop itself warns of what cannot be read
 		for _, d := range s.Dependencies {
@@ -114,4 +124,30 @@ func (e *env) chain(n guest.Name) []guest.Name {
 		}
 	}
 	return names
+}
+
+// stopLastSet finds lines that are no comments.
+var stopLastSet = regexp.MustCompile(`(?m)^[ \t]*([^#\s].*)?stop_last`)
+
+// goLast are the guests that run and that may be marked stop_last. Only files
+// that speak of it are understood: each stop of a thousand asks this.
+func (e *env) goLast(ctx context.Context) []guest.Name {
+	names, err := e.house.Names()
+	if err != nil {
+		return nil // the stop itself finds what is wrong
+	}
+	speaks := map[string]bool{}
+	return slices.DeleteFunc(names, func(n guest.Name) bool {
+		for _, path := range e.house.Layout.ConfFiles(n) {
+			if _, read := speaks[path]; !read {
+				text, _ := os.ReadFile(path)
+				speaks[path] = stopLastSet.Match(text)
+			}
+			if speaks[path] {
+				s, _ := e.house.Service(n) // what a faulty file still says
+				return !s.StopLast || !e.mayBeUp(ctx, n)
+			}
+		}
+		return true
+	})
 }

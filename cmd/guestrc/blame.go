@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -39,28 +38,28 @@ func blame(_ context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(scene.Bars, func(a, b plot.Bar) int {
-		return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(a.Guest, b.Guest))
+	bars := make([]*plot.Bar, len(scene.Bars))
+	for i := range bars {
+		bars[i] = &scene.Bars[i]
+	}
+	slices.SortFunc(bars, func(a, b *plot.Bar) int {
+		return cmp.Or(cmp.Compare(b.Took, a.Took), naturally(a.Guest, b.Guest))
 	})
 	if e.wantJSON() {
 		v := verdict{Version: 1, What: scene.What, ID: scene.ID, Began: scene.Began, Took: shutdown.Duration(scene.Took()), Deadline: scene.Deadline, Battery: scene.Battery}
-		for _, b := range scene.Bars {
+		for _, b := range bars {
 			v.Guests = append(v.Guests, culprit{b.Guest, shutdown.Duration(b.Took), shutdown.Duration(b.Waited), b.Result, b.By, b.How()})
 		}
 		return e.printJSON(v)
 	}
 	columns := []column{{title: "TIME", right: true}, {title: "WAITED", right: true, spare: 1}, {title: "GUEST"}, {title: "HOW", least: 20}}
 	var rows [][]string
-	for _, b := range scene.Bars {
+	for _, b := range bars {
 		waited := "-"
 		if b.Waited > 0 {
 			waited = plot.Span(b.Waited)
 		}
 		rows = append(rows, []string{plot.Span(b.Took), waited, clean(b.Guest), line(b.How())})
 	}
-	for _, text := range layOut(columns, rows, e.out.width) {
-		fmt.Fprintln(e.stdout, text)
-	}
-	fmt.Fprintf(e.stdout, "\n%s: %s\n", scene.Title(), scene.Summary())
-	return nil
+	return e.printLines(append(layOut(columns, rows, e.out.width), "", scene.Title()+": "+scene.Summary()))
 }

@@ -30,6 +30,8 @@ type member struct {
 	rung  string // that it is at, guarded by crowd.mu
 	pid   int
 	fresh bool
+
+	asking func() // called once, before the guest is asked to end; nil: nothing
 }
 
 // enter begins with one guest; leave must follow.
@@ -88,12 +90,17 @@ func (c *crowd) show() {
 // line is "  3 to go, 40 s left: qemu.db (acpi), lxc.web (halt), …".
 func (c *crowd) line() string {
 	var names []string
+	wide := 0
 	for _, m := range c.under {
+		if c.e.out.width > 0 && wide > c.e.out.width {
+			break // the rest is cut away
+		}
 		text := m.name.String()
 		if m.rung != "" {
 			text += " (" + m.rung + ")"
 		}
 		names = append(names, text)
+		wide += len(text)
 	}
 	left := ""
 	if !c.deadline.IsZero() {
@@ -112,6 +119,10 @@ func (m *member) Started(pid int, fresh bool, _ time.Duration) { m.pid, m.fresh 
 
 // Rung is shown while it lasts; how each one went, the record will say.
 func (m *member) Rung(ev shutdown.Event) {
+	if asking := m.asking; asking != nil {
+		m.asking = nil
+		asking()
+	}
 	m.crowd.mu.Lock()
 	defer m.crowd.mu.Unlock()
 	if m.rung = ev.Step.Verb; ev.Outcome != nil {

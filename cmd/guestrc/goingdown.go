@@ -9,13 +9,15 @@ import (
 
 	"github.com/guestrc/guestrc/deps"
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/history"
+	"github.com/guestrc/guestrc/host"
 )
 
 // This file is what the verbs owe to a host that goes down.
 
 // join makes a single stop part of the host's shutdown, if that is why it was
 // asked for: the budget is one for all guests, whoever stops them. A guest that
-// depends on others leaves them some of it.
+// depends on others, or is not among those that go last, leaves them some of it.
 func (e *env) join(ctx context.Context, args []string) {
 	if e.house.Occasion != nil || !e.goingDown(ctx) {
 		return
@@ -25,13 +27,48 @@ func (e *env) join(ctx context.Context, args []string) {
 	}
 	o := e.announce(ctx)
 	e.house.Occasion, e.house.By = o, map[string]time.Time{}
+	if o.Deadline.IsZero() {
+		return
+	}
+	last := e.goLast(ctx)
 	for _, arg := range args {
 		if n, err := guest.ParseName(arg); err == nil && isKind(n.Kind) {
-			if by, ok := deadlines(e.stopOrder(e.chain(n)), o, e.now())[n.String()]; ok {
+			if by, ok := e.by(n, last, o); ok {
 				e.house.By[n.String()] = by
 			}
 		}
 	}
+}
+
+// by is when n is to be down if some guests wait for it; last are those that go
+// last.
+func (e *env) by(n guest.Name, last []guest.Name, o *history.Occasion) (by time.Time, ok bool) {
+	names := append([]guest.Name{n}, last...)
+	if i := slices.Index(last, n); i >= 0 {
+		names = slices.Delete(names, i+1, i+2)
+	}
+	by, ok = deadlines(e.stopOrder(e.chain(names...)), o, e.now(), false)[n.String()]
+	return by, ok
+}
+
+// callOff takes back the announcement of a shutdown that did not come about: a
+// guest is being started. Whoever starts one by hand, or again, as the host goes
+// down all the same, has nothing in his environment that says so.
+func (e *env) callOff(ctx context.Context) error {
+	if !host.Announced(e.house.Layout) {
+		return nil
+	}
+	s, err := e.systems()
+	if err != nil {
+		return err
+	}
+	defer s.tree.Close()
+	level, _, _ := s.tree.ReadFile("/run/openrc/softlevel") // openrc(8) writes it before it stops anything
+	unit := func(string) string { return "any" }
+	if strings.TrimSpace(string(level)) == "shutdown" || s.systemd.GoingDown(ctx, unit) {
+		return nil
+	}
+	return host.CallOff(e.house.Layout)
 }
 
 // leftToInit are the guests that the init system is to stop in its own order,

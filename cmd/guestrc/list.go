@@ -17,7 +17,7 @@ func list(ctx context.Context, e *env, _ []string) error {
 	if watch, _ := e.flags.GetBool("watch"); watch {
 		return e.watch(ctx)
 	}
-	all, err := e.survey(ctx, true)
+	all, err := e.survey(ctx, true, nil)
 	if err != nil {
 		return err
 	}
@@ -39,16 +39,25 @@ func (e *env) printLines(lines []string) error {
 }
 
 // survey looks at all guests and bridges, and at what they use. deep also asks
-// the guests' own monitors.
-func (e *env) survey(ctx context.Context, deep bool) ([]guest.Status, error) {
+// the guests' own monitors. s, where there is one, is given back before a panic
+// ends the program.
+func (e *env) survey(ctx context.Context, deep bool, s *screen) ([]guest.Status, error) {
 	names, err := e.names()
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(names, func(a, b guest.Name) int { return naturally(a.String(), b.String()) })
 	links := sync.OnceValue(countLinks)
-	return together(names, func(n guest.Name) guest.Status {
-		return e.look(ctx, n, func(ctx context.Context) (guest.Status, error) { return e.house.Survey(ctx, n, deep, links) })
+	return together(names, func(n guest.Name) (st guest.Status) {
+		looked := false
+		defer func() {
+			if !looked && s != nil {
+				s.release()
+			}
+		}()
+		st = e.look(ctx, n, func(ctx context.Context) (guest.Status, error) { return e.house.Survey(ctx, n, deep, links) })
+		looked = true
+		return st
 	}), nil
 }
 

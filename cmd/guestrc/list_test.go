@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,23 @@ func TestWhatCountsAsAChange(t *testing.T) {
 	}
 	if unchanged(was, nil) {
 		t.Error("that a guest is gone does not count")
+	}
+}
+
+// What a guest says of itself is in JSON as it is, and does nothing to a terminal.
+func TestJSONOnATerminal(t *testing.T) {
+	const said = "\x1b[31m \x7f \u009b31m \u202e \U000e0041 ü 漢"
+	var out strings.Builder
+	e := &env{stdout: &out}
+	if err := e.printJSON([]guest.Condition{{OS: said}}); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); clean(text) != text || !strings.Contains(text, "ü 漢") {
+		t.Errorf("%q", text)
+	}
+	var back []guest.Condition
+	if err := json.Unmarshal([]byte(out.String()), &back); err != nil || back[0].OS != said {
+		t.Errorf("%+q, %v", back, err)
 	}
 }
 

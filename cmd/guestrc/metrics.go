@@ -3,18 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/metrics"
 	"github.com/guestrc/guestrc/pidfile"
 )
 
 func metricsVerb(ctx context.Context, e *env, _ []string) error {
-	all, err := e.survey(ctx, true)
+	all, err := e.survey(ctx, true, nil)
 	if err != nil {
 		return err
 	}
@@ -37,15 +35,11 @@ func metricsVerb(ctx context.Context, e *env, _ []string) error {
 
 // replace makes text the content of a file that everybody may read, at once and
 // whole: it may be read at any time.
-func replace(file string, text []byte) (err error) {
-	if is, err := os.Lstat(file); err == nil && !is.Mode().IsRegular() {
-		return &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot replace %s: it is not a regular file", file),
-			Hint: "without --output, the metrics are printed"}
-	}
+func replace(file string, text []byte) error {
 	dir, err := os.Open(filepath.Dir(file))
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", file, err)
 	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
+	defer dir.Close()
 	return pidfile.WriteFile(dir, filepath.Base(file), text, 0o644)
 }

@@ -5,14 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"golang.org/x/term"
 
 	"github.com/guestrc/guestrc/history"
 	"github.com/guestrc/guestrc/history/plot"
-	"github.com/guestrc/guestrc/pidfile"
 )
 
 func plotVerb(_ context.Context, e *env, args []string) error {
@@ -29,7 +27,7 @@ func plotVerb(_ context.Context, e *env, args []string) error {
 		return err
 	}
 	if output != "" {
-		return replaceFile(output, picture.Bytes())
+		return replace(output, picture.Bytes())
 	}
 	if _, err := e.stdout.Write(picture.Bytes()); err != nil {
 		return fmt.Errorf("cannot print the picture: %w", err)
@@ -71,13 +69,3 @@ func (e *env) scene(args []string) (plot.Scene, error) {
 // recent is how many entries of each guest the last occasion is looked for in: a
 // thousand full histories take seconds to read.
 const recent = 100
-
-// replaceFile makes data the content of a file of the user's, whole or not at all.
-func replaceFile(path string, data []byte) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, err)
-	}
-	defer dir.Close()
-	return pidfile.WriteFile(dir, filepath.Base(path), data, 0o644)
-}

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/guestrc/guestrc/bridge/service"
 	"github.com/guestrc/guestrc/guest"
@@ -219,10 +222,31 @@ func (e *env) wantJSON() bool {
 }
 
 func (e *env) printJSON(v any) error {
-	enc := json.NewEncoder(e.stdout)
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	err := enc.Encode(v)
+	if err == nil {
+		_, err = io.WriteString(e.stdout, escapeJSON(text.String()))
+	}
+	if err != nil {
 		return fmt.Errorf("cannot print JSON: %w", err)
 	}
 	return nil
+}
+
+// escapeJSON writes as \u what package json leaves as it is in strings though a
+// terminal may act on it: control characters beyond ASCII's, and those of format.
+func escapeJSON(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < 0x7f || !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }

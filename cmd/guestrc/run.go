@@ -74,6 +74,9 @@ func (e *env) runPrivately(ctx context.Context, n guest.Name, ephemeral bool) (e
 	if err := e.notAService(ctx, n); err != nil {
 		return err
 	}
+	if _, err := e.house.Configure(ctx, n, &mute{}); err != nil {
+		return err
+	}
 	places, err := e.newPlaces(ephemeral)
 	if err != nil {
 		return err
@@ -83,13 +86,15 @@ func (e *env) runPrivately(ctx context.Context, n guest.Name, ephemeral bool) (e
 		return err
 	}
 	e.house.Layout.Run, e.house.Scratch = places.run, places.scratch
-	// Until the guest is gone the guard stands by; if it cannot be brought down
-	// here, it is the guard's.
 	if err = places.make(); err == nil {
 		err = e.attend(ctx, n)
 	}
+	// If it cannot be brought down here, or not be cleared up, it is the guard's.
 	if still := new(stillThereError); errors.As(err, &still) {
 		return errors.Join(err, guard.abandon())
+	}
+	if _, still := e.house.Stop(context.WithoutCancel(ctx), n, &mute{&progress{e: e, name: n}}); still != nil {
+		return errors.Join(err, still, guard.abandon())
 	}
 	return errors.Join(err, places.remove(), guard.dismiss())
 }
@@ -162,7 +167,6 @@ func (p places) remove() error {
 	if p.scratch != "" {
 		errs = append(errs, os.RemoveAll(p.scratch))
 	}
-	_ = os.Remove(filepath.Dir(p.run)) // unless others are there
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot remove what was kept of the run: %w", err)
 	}
@@ -263,6 +267,11 @@ func urgency(ctx context.Context) <-chan struct{} {
 	}()
 	return urgent
 }
+
+// mute is the progress of what is done again, and told then.
+type mute struct{ guest.Progress }
+
+func (*mute) Warn(error) {}
 
 // attended is the progress of a start whose unit, if there is one, is our own
 // process and stays it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"slices"
 	"time"
@@ -41,6 +42,7 @@ func (e *env) startAll(ctx context.Context) error {
 		}
 	default:
 		names, err = e.house.Names()
+		names = slices.DeleteFunc(names, func(n guest.Name) bool { return errors.Is(e.described(n), fs.ErrNotExist) })
 	}
 	if err != nil {
 		return err
@@ -148,16 +150,17 @@ func (e *env) startOrder(names []guest.Name) []fleet.Member {
 
 // startOne starts n when it is its turn.
 func (e *env) startOne(ctx context.Context, n guest.Name, p guest.Progress) error {
-	if host.Announced(e.house.Layout) && !e.goingDown(ctx) {
-		if err := host.CallOff(e.house.Layout); err != nil {
-			p.Warn(err) // it goes stale by itself
-		}
+	if err := e.callOff(ctx); err != nil {
+		p.Warn(err) // it goes stale by itself
 	}
 	done, err := e.turn(ctx, n, p)
 	if err != nil {
 		return err
 	}
 	defer done()
+	if e.goingDown(ctx) && host.Announced(e.house.Layout) { // it may have waited for long
+		return &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot start %s: the host is going down", n)}
+	}
 	return e.house.Start(ctx, n, p)
 }
 

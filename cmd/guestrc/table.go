@@ -3,7 +3,7 @@ package main
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 )
 
 // column is one of a table.
@@ -23,10 +23,10 @@ const ellipsis = "…"
 func layOut(columns []column, rows [][]string, width int) []string {
 	widths := make([]int, len(columns))
 	for i, c := range columns {
-		widths[i] = len(c.title)
+		widths[i] = cellsOf(c.title)
 		empty := len(rows) > 0
 		for _, row := range rows {
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+			widths[i] = max(widths[i], cellsOf(row[i]))
 			empty = empty && (row[i] == "" || row[i] == "-")
 		}
 		if width > 0 && empty && c.spare > 0 {
@@ -87,7 +87,7 @@ func inColumns(columns []column, widths []int, cells []string) string {
 			continue
 		}
 		cell := shorten(cells[i], widths[i])
-		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+		pad := strings.Repeat(" ", max(0, widths[i]-cellsOf(cell)))
 		if c.right {
 			cell = pad + cell
 		} else {
@@ -98,13 +98,40 @@ func inColumns(columns []column, widths []int, cells []string) string {
 	return strings.TrimRight(strings.Join(parts, strings.Repeat(" ", gap)), " ")
 }
 
-// shorten cuts text to at most n characters.
+// shorten cuts text to at most n cells of a terminal.
 func shorten(text string, n int) string {
-	if utf8.RuneCountInString(text) <= n {
+	if cellsOf(text) <= n {
 		return text
 	}
-	runes := []rune(text)
-	return string(runes[:max(0, n-1)]) + ellipsis
+	room := n - cellsOf(ellipsis)
+	for i, r := range text {
+		if room -= cells(r); room < 0 {
+			return text[:i] + ellipsis
+		}
+	}
+	return text
+}
+
+func cellsOf(text string) (n int) {
+	for _, r := range text {
+		n += cells(r)
+	}
+	return n
+}
+
+// cells is how many of a terminal's a character takes: two for those that UAX
+// #11 calls wide, and none for a mark on the one before.
+func cells(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf, r >= 0xac00 && r <= 0xd7a3, r >= 0xf900 && r <= 0xfaff,
+		r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60, r >= 0xffe0 && r <= 0xffe6, r >= 0x1f300 && r <= 0x1faff, r >= 0x20000 && r <= 0x3fffd:
+		return 2
+	}
+	return 1
 }
 
 // naturally compares names as people count: a2 before a10.

@@ -30,6 +30,15 @@ func TestATableFitsTheTerminal(t *testing.T) {
 			t.Errorf("width %d (-want +got):\n%s", c.width, diff)
 		}
 	}
+	wide := [][]string{{"qemu.a", "1", "-", "データベース"}, {"qemu.e\u0301", "20", "", "日本語版 9"}}
+	for width, want := range map[int]string{
+		0:  "NAME     N  EMPTY  TEXT\nqemu.a   1  -      データベース\nqemu.e\u0301  20         日本語版 9",
+		22: "NAME     N  TEXT\nqemu.a   1  データベ…\nqemu.e\u0301  20  日本語版 9",
+	} {
+		if diff := gocmp.Diff(want, strings.Join(layOut(columns, wide, width), "\n")); diff != "" {
+			t.Errorf("wide characters at width %d (-want +got):\n%s", width, diff)
+		}
+	}
 	if got := layOut(columns, nil, 80); !slices.Equal(got, []string{"NAME  N  EMPTY  TEXT"}) {
 		t.Errorf("%q", got)
 	}

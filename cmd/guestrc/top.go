@@ -71,7 +71,7 @@ func (t *topper) flags() error {
 
 // run paints until there is nothing left to paint, q is typed, or ctx ends.
 func (t *topper) run(ctx context.Context) error {
-	keys := t.screen.keys(t.e)
+	keys := t.screen.keys()
 	next := time.NewTimer(min(t.delay, firstDelay))
 	defer next.Stop()
 	for first := true; ; {
@@ -109,7 +109,7 @@ func (t *topper) run(ctx context.Context) error {
 }
 
 func (t *topper) look(ctx context.Context) error {
-	all, err := t.e.survey(ctx, false)
+	all, err := t.e.survey(ctx, false, t.screen)
 	if err == nil && ctx.Err() == nil {
 		t.before, t.now = t.now, sample{t.e.now(), all}
 	}
@@ -118,11 +118,12 @@ func (t *topper) look(ctx context.Context) error {
 
 func (t *topper) paint() error {
 	guests := rates(t.before, t.now)
-	slices.SortStableFunc(guests, func(a, b rate) int {
+	slices.SortFunc(guests, func(a, b *rate) int {
+		byUse := cmp.Compare(b.cpu, a.cpu)
 		if t.memory {
-			return cmp.Compare(b.Memory, a.Memory)
+			byUse = cmp.Compare(b.Memory, a.Memory)
 		}
-		return cmp.Compare(b.cpu, a.cpu)
+		return cmp.Or(byUse, naturally(a.name, b.name))
 	})
 	lines := []string{t.header(guests), ""}
 	width := 0
@@ -140,7 +141,7 @@ func (t *topper) paint() error {
 }
 
 // header tells what all guests use together, of what the host has.
-func (t *topper) header(guests []rate) string {
+func (t *topper) header(guests []*rate) string {
 	var cpu float64
 	var memory uint64
 	for _, g := range guests {
@@ -189,7 +190,7 @@ type rate struct {
 
 // rates are those of the guests that run, from two samples; one that was not
 // there, or was another run, has its average since its start and nothing else.
-func rates(before, now sample) []rate {
+func rates(before, now sample) []*rate {
 	last := map[string]guest.Status{}
 	for _, st := range before.all {
 		if st.Usage != nil {
@@ -197,12 +198,12 @@ func rates(before, now sample) []rate {
 		}
 	}
 	seconds := now.at.Sub(before.at).Seconds()
-	var all []rate
+	var all []*rate
 	for _, st := range now.all {
 		if st.PID == 0 || st.Code != guest.StateRunning {
 			continue
 		}
-		r := rate{name: st.Guest}
+		r := &rate{name: st.Guest}
 		if st.Usage != nil {
 			r.Usage, r.cpu = *st.Usage, st.Usage.Percent
 		}
@@ -229,7 +230,7 @@ var topColumns = []column{
 	{title: "PROCS", right: true, spare: 5},
 }
 
-func topRows(guests []rate) [][]string {
+func topRows(guests []*rate) [][]string {
 	perSecond := func(v float64) string {
 		if v < 0.5 {
 			return "-"

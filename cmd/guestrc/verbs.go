@@ -127,7 +127,7 @@ func verbs() []verb {
 				{name: "ephemeral", help: "let what the guest writes to its disks be forgotten"},
 				{name: "service", help: "as a supervisor's child: with the state where a service's is"}},
 			short: "run a guest in the foreground, as long as the caller lives",
-			long:  "Without an init system, and with its state in a directory of its own. SIGTERM\nand Ctrl-C bring the guest down by its stop_schedule."},
+			long:  "Without an init system, and with its state in a directory of its own. SIGTERM,\nCtrl-C and the end of the caller bring the guest down by its stop_schedule; it\nends even when guestrc is killed. The exit status is 0 if it ended in order."},
 		{name: "plan", args: oneOrMore, run: plan, min: 1, max: any, guests: true, bridges: true, flags: []flag{jsonFlag},
 			short: "show what a start would run, without running it"},
 		{name: "deps", args: oneOrMore, run: showDeps, min: 1, max: any, guests: true, bridges: true, flags: []flag{jsonFlag},

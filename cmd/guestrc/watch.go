@@ -30,7 +30,7 @@ func (e *env) watch(ctx context.Context) error {
 	defer s.leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if keys := s.keys(e); keys != nil {
+	if keys := s.keys(); keys != nil {
 		go func() {
 			for key := range keys { // until the program ends
 				if key == 'q' {
@@ -44,7 +44,7 @@ func (e *env) watch(ctx context.Context) error {
 		if err := changes.Renew(); err != nil {
 			return err
 		}
-		all, err := e.survey(ctx, true)
+		all, err := e.survey(ctx, true, s)
 		switch {
 		case ctx.Err() != nil:
 			return nil // somebody has seen enough

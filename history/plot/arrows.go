@@ -17,14 +17,15 @@ func (sh *sheet) arrows(w *writer) {
 	var heads strings.Builder
 	w.put(`<g class="arrows" fill="none" stroke="#6b7480" stroke-width="1">` + "\n")
 	for i, b := range sh.Bars {
-		rows := sh.followed(b)
-		if len(rows) == 0 {
+		others := sh.followed(b)
+		if len(others) == 0 {
 			continue
 		}
 		p := sh.places[i]
 		w.put(`<path class="arrow" d="`)
 		first, above, below := p.begin, 0.0, 0.0 // x of the horizontal and the vertical ones
-		for _, row := range rows {
+		for _, other := range others {
+			row := sh.at[other.Guest]
 			q := sh.places[row]
 			x := min(q.end, p.begin)
 			first = min(first, x)
@@ -68,16 +69,16 @@ func head(b *strings.Builder, x, y, dx, dy float64) {
 	b.WriteByte('z')
 }
 
-// followed are the rows of those that b followed last.
-func (sh *sheet) followed(b Bar) []int {
-	var rows []int
+// followed are those that b followed last.
+func (sh *sheet) followed(b Bar) []*Bar {
+	var others []*Bar
 	for _, name := range b.After {
 		if row, ok := sh.at[name]; ok {
-			rows = append(rows, row)
+			others = append(others, &sh.Bars[row])
 		}
 	}
-	slices.SortFunc(rows, func(a, b int) int {
-		return cmp.Or(sh.Bars[b].End.Compare(sh.Bars[a].End), cmp.Compare(a, b))
+	slices.SortFunc(others, func(a, b *Bar) int {
+		return cmp.Or(b.End.Compare(a.End), cmp.Compare(sh.at[a.Guest], sh.at[b.Guest]))
 	})
-	return rows[:min(len(rows), mostArrows)]
+	return others[:min(len(others), mostArrows)]
 }

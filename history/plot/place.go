@@ -39,11 +39,12 @@ func (sh *sheet) placeBar(i int) {
 		to[n] = min(to[n], limit)
 		from[n] = min(from[n], to[n]-leastOf(own[n]))
 		limit = from[n]
+	}
+	for n, s := range own {
 		if to[n] > from[n]+thinLeast {
-			p.segments = append(p.segments, sh.stretchOf(own[n], from[n], to[n]))
+			p.segments = append(p.segments, sh.stretchOf(s, from[n], to[n]))
 		}
 	}
-	slices.SortStableFunc(p.segments, func(a, b stretch) int { return cmp.Compare(a.x, b.x) })
 }
 
 // thinLeast is what is left out, of segments that are no rungs.

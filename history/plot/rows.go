@@ -16,21 +16,25 @@ const together = 40
 // waited for last, so that few arrows are long.
 func rows(bars []Bar, began time.Time, took time.Duration) []Bar {
 	step := max(slack, took/together)
-	slices.SortFunc(bars, func(a, b Bar) int {
+	inOrder := make([]*Bar, len(bars))
+	for i := range bars {
+		inOrder[i] = &bars[i]
+	}
+	slices.SortFunc(inOrder, func(a, b *Bar) int {
 		return cmp.Or(cmp.Compare(a.Begin.Sub(began)/step, b.Begin.Sub(began)/step),
 			a.End.Compare(b.End), a.Begin.Compare(b.Begin), cmp.Compare(a.Guest, b.Guest))
 	})
 	at := map[string]int{}
-	for i, b := range bars {
+	for i, b := range inOrder {
 		at[b.Guest] = i
 	}
 	below := make([][]int, len(bars))
 	var top []int
-	for i, b := range bars {
+	for i, b := range inOrder {
 		parent := -1
 		for _, name := range b.After {
 			// What comes earlier in this order cannot close a circle.
-			if a := at[name]; a < i && (parent < 0 || bars[a].End.After(bars[parent].End)) {
+			if a := at[name]; a < i && (parent < 0 || inOrder[a].End.After(inOrder[parent].End)) {
 				parent = a
 			}
 		}
@@ -43,7 +47,7 @@ func rows(bars []Bar, began time.Time, took time.Duration) []Bar {
 	ordered := make([]Bar, 0, len(bars))
 	var place func(i int)
 	place = func(i int) {
-		ordered = append(ordered, bars[i])
+		ordered = append(ordered, *inOrder[i])
 		for _, j := range below[i] {
 			place(j)
 		}

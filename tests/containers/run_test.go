@@ -3,7 +3,6 @@ package containers
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -143,6 +142,28 @@ func TestRunRefusesAService(t *testing.T) {
 	w.traceless(c)
 }
 
+// Where LXC's monitor dies, the container is left without it, and goes too.
+func TestRunOfAContainerThatCrashes(t *testing.T) {
+	w := newWorld(t)
+	c := rootfs.Make(t, rootfs.Sysvinit)
+	f := w.foreground(w.guest(c))
+	if !f.until(" is up after ") {
+		t.Fatal(f.text.String())
+	}
+	monitor, err := c.Monitor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer monitor.Close()
+	if err := monitor.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if code := f.ends(); code != guest.StatusFailed || !strings.Contains(f.text.String(), " crashed: its process died") {
+		t.Errorf("exit %d\n%s", code, f.text.String())
+	}
+	w.traceless(c)
+}
+
 // What an ephemeral container writes is gone with it.
 func TestEphemeral(t *testing.T) {
 	w := newWorld(t)
@@ -206,7 +227,7 @@ func TestNothingIsLeftOfARunThatIsKilled(t *testing.T) {
 		f.ends()
 		w.traceless(c)
 		if t.Failed() {
-			t.Fatal(fmt.Sprintf("round %d, %v\n%s", round, delay, f.text.String()))
+			t.Fatalf("round %d, %v\n%s", round, delay, f.text.String())
 		}
 	}
 }

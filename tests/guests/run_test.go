@@ -382,6 +382,101 @@ func (w *world) write(monitor string) {
 	}
 }
 
+// As a service the guest outlives its run, which says when it is ready and how
+// the guest ended.
+func TestRunAsASupervisorsChild(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(w.root, "notify")
+	notified, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notified.Close()
+	notified.SetReadDeadline(time.Now().Add(time.Minute))
+	t.Setenv("NOTIFY_SOCKET", path)
+	name := w.rom("qemu.s", obeys())
+
+	f := w.foreground("--service", name)
+	p := f.process()
+	f.mustSay("qemu.s is up after")
+	for said := ""; !strings.Contains(said, "READY=1"); {
+		message := make([]byte, 4096)
+		n, err := notified.Read(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said = string(message[:n]); strings.Contains(said, "MAINPID") {
+			t.Errorf("it gives its unit away: %s", said)
+		}
+	}
+	pid := w.status(name).PID
+	send(t, p, unix.SIGKILL)
+	f.ends()
+	if st := w.status(name); st.PID != pid || st.State != guest.Running {
+		t.Errorf("the guest did not outlive it: %+v", st)
+	}
+
+	f = w.foreground("--service", name)
+	f.process()
+	f.mustSay("qemu.s runs already (pid " + itoa(pid) + ")")
+	w.must("stop", name)
+	f.mustSay("qemu.s was stopped by another command")
+	if code := f.ends(); code != 0 {
+		t.Errorf("exit %d\n%s%s", code, &f.said, &f.err)
+	}
+
+	f = w.foreground("--service", name)
+	p = f.process()
+	f.mustSay("qemu.s is up after")
+	send(t, p, unix.SIGTERM)
+	if code := f.ends(); code != 0 {
+		t.Errorf("exit %d\n%s%s", code, &f.said, &f.err)
+	}
+	w.ended(name, "acpi")
+
+	f = w.foreground("--service", name)
+	f.mustSay("qemu.s is up after")
+	send(t, w.running(name), unix.SIGKILL)
+	if code := f.ends(); code != guest.StatusFailed {
+		t.Errorf("exit %d\n%s%s", code, &f.said, &f.err)
+	}
+	if st := w.status(name); st.State != guest.Crashed {
+		t.Errorf("%+v", st)
+	}
+	w.must("stop", name)
+	w.clean(name)
+}
+
+// Who is not root has its own directory, and its guest runs as what it is.
+func TestRunWithoutRoot(t *testing.T) {
+	w := newWorld(t)
+	name := w.rom("qemu.u", romguest.Do(romguest.ListenToButton(), romguest.Count(100_000_000), romguest.PowerOff()), `net0="user"`)
+	own := filepath.Join(w.root, "own")
+	if err := errors.Join(os.Mkdir(own, 0o700), os.Chown(own, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(w.root, "guestrc")
+	if text, err := os.ReadFile(program); err != nil || os.WriteFile(public, text, 0o755) != nil {
+		t.Fatalf("cannot copy the program: %v", err)
+	}
+	as := func(env ...string) (string, error) {
+		cmd := command(t, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", public, "--root", w.root, "run", name)
+		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := as("XDG_RUNTIME_DIR=" + own); err != nil || !strings.Contains(out, "it ended by itself") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := as(); err == nil || !strings.Contains(out, "set XDG_RUNTIME_DIR") {
+		t.Errorf("without a directory: %v\n%s", err, out)
+	}
+	if left, err := filepath.Glob(filepath.Join(own, "guestrc-run/*/*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	w.nothingLeft()
+}
+
 // Whatever is killed, and when, the guest ends and nothing is left.
 func TestNothingIsLeftOfARunWhoeverIsKilled(t *testing.T) {
 	if !lab.NetNS(t) {

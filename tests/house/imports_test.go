@@ -20,7 +20,7 @@ var rooms = map[string]room{
 	"deps":     {[]string{"confd"}, "what a guest needs follows from its files alone"},
 	"history":  {[]string{"pidfile", "shutdown"}, "it keeps what it is told, whoever tells it"},
 	"guest":    {[]string{"confd", "deps", "history", "pidfile", "shutdown"}, "it knows no kind and no init system"},
-	"qemu":     {[]string{"bridge", "confd", "deps", "guest", "pidfile", "shutdown", "qemu/..."}, "a kind knows no init system"},
+	"qemu":     {[]string{"bridge", "confd", "deps", "guest", "pidfile", "screen", "shutdown", "qemu/..."}, "a kind knows no init system"},
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
 	"lxc":      {[]string{"bridge", "cgroup", "confd", "deps", "guest", "pid1", "pidfile", "screen", "shutdown", "lxc/..."}, "a kind knows no init system"},
 

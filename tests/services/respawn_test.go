@@ -200,6 +200,9 @@ func TestRespawnByHand(t *testing.T) {
 		h.kill9(name)
 		h.byHand("stop", name) // before it comes again
 		h.staysDown(name, stopped, crashed)
+		h.byHand("start", name)
+		h.byHand("stop", "--all")
+		h.staysDown(name, stopped)
 	})
 }
 
