@@ -57,7 +57,7 @@ func (h *House) starterSees(ctx context.Context, n Name, proc *pidfile.Process, 
 	defer stop()
 	for !h.isReady(n) {
 		if ctx.Err() != nil {
-			return false
+			return h.isReady(n) // its last word may have been that
 		}
 		if _, err := records.Read(make([]byte, 4096)); err != nil && ctx.Err() == nil {
 			return false

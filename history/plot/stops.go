@@ -1,6 +1,7 @@
 package plot
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -122,7 +123,11 @@ func (b *Bar) judge(e history.Entry) {
 	b.By, b.Before = r.By, nil
 	for _, rung := range r.Rungs {
 		if rung.Result != shutdown.Down {
-			b.Before = append(b.Before, rung.Verb+" "+string(rung.Result))
+			text := rung.Verb + " " + string(rung.Result)
+			if rung.Cut > 0 && rung.Result != shutdown.Absent && rung.Result != shutdown.Skipped {
+				text += fmt.Sprintf(" (%s of %s)", rung.Took, rung.Cut)
+			}
+			b.Before = append(b.Before, text)
 		}
 	}
 	last := len(r.Rungs) - 1

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/pidfile"
 	"github.com/guestrc/guestrc/tests/rootfs"
 )
 
@@ -64,8 +66,19 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// stopMonitor returns once it has stopped, which takes it a moment.
 func stopMonitor(w *world, name string) {
-	if err := unix.Kill(w.status(name).PID, unix.SIGSTOP); err != nil {
+	monitor, err := pidfile.Capture(w.status(name).PID)
+	if err != nil {
 		w.t.Fatal(err)
+	}
+	defer monitor.Close()
+	if err := monitor.Signal(unix.SIGSTOP); err != nil {
+		w.t.Fatal(err)
+	}
+	for stopped := false; !stopped; time.Sleep(time.Millisecond) {
+		if stopped, err = monitor.Stopped(); err != nil || w.t.Context().Err() != nil {
+			w.t.Fatal(err)
+		}
 	}
 }

@@ -79,7 +79,7 @@ func TestScreensAreGivenBackWhileTheyAreStopped(t *testing.T) {
 			if before := tt.after(said, "it stands"); strings.Contains(before, screenOn) {
 				t.Errorf("painted from the background: %q", before)
 			}
-			tt.typed("kill -KILL $!; wait $!; exit 5\n")
+			tt.typed("kill -KILL $!; exec sh -c \"exit 5\"\n")
 			if code := tt.exit(); code != 5 {
 				t.Errorf("the shell ended with %d: %q", code, tt.said()[said:])
 			}
