@@ -67,8 +67,10 @@ func (f Facts) remembered() (reasons []guest.Reason) {
 		case p.tried == 0:
 			r.Severity, r.Text = guest.Doubtful, fmt.Sprintf("it was cut short at the last %s that came to it", count(p.cut, "stop"))
 			r.Hint = "a longer budget for all guests, or shorter times in stop_schedule"
+		case p.down == p.tried && f.forces(step.Verb):
+			continue // it would be no merit
 		case p.down == p.tried:
-			r.Severity, r.Text = guest.Good, fmt.Sprintf("it ended the guest at the last %s that came to it, after %s at the most", count(p.tried, "stop"), shutdown.Duration(p.slowest))
+			r.Severity, r.Text = guest.Good, fmt.Sprintf("it ended the guest at the last %s that came to it, after %s at most", count(p.tried, "stop"), shutdown.Duration(p.slowest))
 		case p.down > 0:
 			r.Severity, r.Text = guest.Doubtful, fmt.Sprintf("it ended the guest at %d of the last %s that came to it", p.down, count(p.tried, "stop"))
 		case p.ignored > 0:
@@ -143,20 +145,29 @@ func (p *past) add(o shutdown.Outcome) {
 	p.tried++
 }
 
+// forces tells whether a rung ends the guest without any part of its own in it.
+func (f Facts) forces(verb string) bool {
+	return slices.ContainsFunc(f.Seen, func(r guest.Reason) bool { return r.Rung == verb && r.Severity == guest.Forced })
+}
+
 // limits hold the schedule against the time that others give.
 func (f Facts) limits() (reasons []guest.Reason) {
 	total := f.Schedule.Total()
 	add := func(severity, hint, format string, args ...any) {
 		reasons = append(reasons, guest.Reason{Severity: severity, Text: fmt.Sprintf(format, args...), Hint: hint})
 	}
+	long := "its schedule takes up to " + total.String()
 	if total == math.MaxInt64 {
-		add(guest.Doubtful, "host_shutdown_budget ends such waiting when the host goes down", "its schedule waits for ever")
+		long = "its schedule waits for ever"
+		if f.Budget == 0 {
+			add(guest.Doubtful, "host_shutdown_budget ends such waiting when the host goes down", "%s", long)
+		}
 	} else if n := len(f.Schedule); n == 0 || f.Schedule[n-1].Verb != "KILL" {
 		add(guest.Doubtful, "KILL/5 at the end", "its schedule does not end in KILL: a guest that ignores everything stays up")
 	}
 	if f.Unit > 0 && total > f.Unit {
 		add(guest.Doubtful, "systemctl daemon-reload has the generator set the unit's time anew",
-			"its schedule takes up to %s, its unit's TimeoutStopSec is %s: the stop asks systemd for more as it goes", span(total), span(f.Unit))
+			"%s, its unit's TimeoutStopSec is %s: the stop asks systemd for more as it goes", long, f.Unit)
 	}
 	for _, b := range []struct {
 		name string
@@ -164,7 +175,7 @@ func (f Facts) limits() (reasons []guest.Reason) {
 	}{{"host_shutdown_budget", f.Budget}, {"host_shutdown_budget_battery", f.Battery}} {
 		if b.time > 0 && total > b.time {
 			add(guest.Doubtful, "a longer "+b.name+", or shorter times in stop_schedule",
-				"its schedule takes up to %s, %s is %s: when the host goes down it becomes %s", span(total), b.name, span(b.time), f.Schedule.Within(b.time))
+				"%s, %s is %s: when the host goes down it becomes %s", long, b.name, b.time, f.Schedule.Within(b.time))
 		}
 	}
 	return reasons
@@ -207,7 +218,7 @@ func (f Facts) end(o outlook) string {
 			if before == 0 {
 				return "would be forced down by " + step.Verb + " at once"
 			}
-			return fmt.Sprintf("would be forced down by %s after %s at most", step.Verb, span(before))
+			return fmt.Sprintf("would be forced down by %s after %s at most", step.Verb, before)
 		}
 		before += step.Wait
 	}
@@ -259,11 +270,4 @@ func count(n int, what string) string {
 		return what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func span(d time.Duration) string {
-	if d == math.MaxInt64 {
-		return "for ever"
-	}
-	return d.String()
 }

@@ -112,6 +112,18 @@ func TestLimitsAreTold(t *testing.T) {
 	if r := f.Reasons(); len(r) > 0 {
 		t.Errorf("what fits is told: %+v", r)
 	}
+	f = Facts{Schedule: schedule(t, "acpi/60/forever"), Unit: 2 * time.Minute}
+	for _, budget := range []time.Duration{0, 30 * time.Second} {
+		f.Budget = budget
+		for _, r := range f.Reasons() {
+			if !strings.HasPrefix(r.Text, "its schedule waits for ever") {
+				t.Errorf("one that waits for ever: %+v", r)
+			}
+		}
+		if n := len(f.Reasons()); n != 2 {
+			t.Errorf("%d reasons with a budget of %v", n, budget)
+		}
+	}
 	f = Facts{Schedule: schedule(t, "acpi/60")}
 	if r := f.Reasons(); len(r) != 1 || r[0].Hint != "KILL/5 at the end" {
 		t.Errorf("a schedule without KILL: %+v", r)
@@ -120,7 +132,8 @@ func TestLimitsAreTold(t *testing.T) {
 
 func TestReasonsComeInTheOrderOfTheRungs(t *testing.T) {
 	f := Facts{Schedule: schedule(t, "agent/10/acpi/60/quit/10/KILL/5"), Past: []history.Entry{stopped("agent failed", "acpi down")},
-		Seen: []guest.Reason{{Rung: "quit", Text: "c"}, {Text: "all"}, {Rung: "agent", Text: "a"}}}
+		Seen: []guest.Reason{{Rung: "quit", Severity: guest.Forced, Text: "c"}, {Text: "all"}, {Rung: "agent", Text: "a"}}}
+	f.Past = append(f.Past, stopped("quit down"))
 	var rungs []string
 	for _, r := range f.Reasons() {
 		rungs = append(rungs, r.Rung)

@@ -84,6 +84,8 @@ func (c *Container) explainHalt(init *pidfile.Process) []guest.Reason {
 			"let lxc.cap.drop keep sys_boot: in a container it can only end the container")
 	case o.Init.Kind == pid1.Application:
 		return one(guest.Doubtful, fmt.Sprintf("%s; it has a handler for %s, whatever that does", who, o.By), "")
+	case !o.Known:
+		return one(guest.Doubtful, fmt.Sprintf("%s; it hears %s, which is not known to bring it down", who, o.By), "take lxc.signal.halt or POWEROFF_SIGNAL out: its own way is found")
 	}
 	return one(guest.Good, fmt.Sprintf("%s and hears %s", who, o.By), "")
 }
@@ -91,10 +93,9 @@ func (c *Container) explainHalt(init *pidfile.Process) []guest.Reason {
 func (c *Container) explainExec(init *pidfile.Process) guest.Reason {
 	r := guest.Reason{Rung: "exec", Severity: guest.Good}
 	argv := c.Stop.Exec
-	if len(argv) == 0 {
-		if is, err := pid1.Look(init); err == nil {
-			argv = is.Command()
-		}
+	is, err := pid1.Look(init)
+	if len(argv) == 0 && err == nil {
+		argv = is.Command()
 	}
 	reach := reachesHost(init)
 	switch {
@@ -108,22 +109,30 @@ func (c *Container) explainExec(init *pidfile.Process) guest.Reason {
 		r.Severity, r.Text = guest.Doubtful, reach.Error()
 	default:
 		r.Text = "would run " + strings.Join(argv, " ") + " inside"
+		switch {
+		case len(c.Stop.Exec) > 0:
+			r.Severity, r.Text = guest.Doubtful, r.Text+", whatever that does"
+		case !is.MayReboot():
+			r.Severity, r.Text = guest.Doubtful, r.Text+", but init has no CAP_SYS_BOOT to power off with"
+		}
 	}
 	return r
 }
 
 func explainSignal(init *pidfile.Process, verb string) guest.Reason {
 	r := guest.Reason{Rung: verb, Severity: guest.Good, Text: "init has a handler for it"}
+	var o pid1.Outlook
 	_, sig, err := shutdown.ParseSignal(verb)
 	if err == nil {
-		var o pid1.Outlook
 		o, err = pid1.Foresee(init, pid1.Options{Signal: sig})
-		if err == nil && !o.Hears {
-			r.Severity, r.Text = guest.Bad, "init does not hear it"
-		}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		r.Severity, r.Text = guest.Doubtful, err.Error()
+	case !o.Hears:
+		r.Severity, r.Text = guest.Bad, "init does not hear it"
+	case o.Init.System() && !o.Known:
+		r.Severity, r.Text = guest.Doubtful, fmt.Sprintf("PID 1 is %s; it hears it, but is not known to go down by it", o.Init.Kind)
 	}
 	return r
 }

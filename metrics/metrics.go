@@ -53,8 +53,13 @@ var families = []family{
 		stop(func(s guest.StopRecord) float64 { return time.Duration(s.Stop.Took).Seconds() })},
 	{"guestrc_guest_last_stop_forced", "gauge", "Whether the last stop ended the guest by force.",
 		stop(func(s guest.StopRecord) float64 { return truth(s.Stop.Forced) })},
-	{"guestrc_guest_last_stop_timestamp_seconds", "gauge", "When the last stop of the guest was over, since the epoch.",
-		stop(func(s guest.StopRecord) float64 { return epoch(s.At) })},
+	{"guestrc_guest_last_stop_timestamp_seconds", "gauge", "When the guest was stopped, or ended by itself, the last time, since the epoch.",
+		func(st guest.Status) (float64, bool) {
+			if st.LastStop == nil {
+				return 0, false
+			}
+			return epoch(st.LastStop.At), true
+		}},
 }
 
 // states are all that guestrc_guest_state tells.
@@ -171,9 +176,11 @@ func worst(st guest.Status) (float64, bool) {
 	return time.Duration(*st.Worst).Seconds(), true
 }
 
+// stop is of a guest that was told to stop: one that ended by itself took no
+// time for it.
 func stop(value func(guest.StopRecord) float64) func(guest.Status) (float64, bool) {
 	return func(st guest.Status) (float64, bool) {
-		if st.LastStop == nil {
+		if st.LastStop == nil || st.LastStop.Own {
 			return 0, false
 		}
 		return value(*st.LastStop), true

@@ -30,7 +30,7 @@ func all() []guest.Status {
 		{Guest: "qemu.a.b", State: guest.Running, PID: 8, Usage: &guest.Usage{}, Condition: &guest.Condition{State: "a\"b\\c\nd\xff"}},
 		{Guest: "qemu.c", State: guest.Crashed, LastStop: last},
 		{Guest: "qemu.s", State: guest.Starting},
-		{Guest: "qemu.t", State: guest.Stopped},
+		{Guest: "qemu.t", State: guest.Stopped, LastStop: &guest.StopRecord{At: at, Own: true}},
 		{Guest: "qemu.u", State: guest.Unknown},
 	}
 }
@@ -84,6 +84,7 @@ func TestWhatIsToldOfGuests(t *testing.T) {
 		`guestrc_guest_last_stop_seconds{kind="qemu",name="c"} 3.1`,
 		`guestrc_guest_last_stop_forced{kind="qemu",name="c"} 1`,
 		`guestrc_guest_last_stop_timestamp_seconds{kind="qemu",name="c"} 1795262400.25`,
+		`guestrc_guest_last_stop_timestamp_seconds{kind="qemu",name="t"} 1795262400.25`,
 	} {
 		if n := count(got, want); n != 1 {
 			t.Errorf("%d times: %s", n, want)
@@ -100,6 +101,7 @@ func TestWhatIsNotKnownIsNotTold(t *testing.T) {
 	for _, absent := range []string{
 		`guestrc_guest_memory_limit_bytes{kind="qemu",name="a.b"}`, `guestrc_guest_processes{kind="qemu",name="a.b"}`,
 		`guestrc_guest_start_time_seconds{kind="qemu",name="a.b"}`, `guestrc_guest_last_stop_seconds{kind="qemu",name="t"}`,
+		`guestrc_guest_last_stop_forced{kind="qemu",name="t"}`, `guestrc_guest_last_stop_seconds{kind="qemu",name="s"}`,
 		`guestrc_guest_cpu_seconds_total{kind="net"`, `guestrc_guest_ready{kind="qemu",name="t"}`,
 		`guestrc_guest_worst_stop_seconds{kind="qemu",name="t"}`, `guestrc_guest_condition{kind="qemu",name="t"`,
 	} {

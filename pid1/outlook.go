@@ -16,6 +16,9 @@ type Outlook struct {
 	Signal unix.Signal
 	// Hears is whether Signal would reach it.
 	Hears bool
+	// Known is whether its kind is known to go down by it. What a program does
+	// with a signal is known only to itself.
+	Known bool
 }
 
 // Foresee looks at p and asks it nothing. The error wraps ErrDeaf where there
@@ -29,5 +32,26 @@ func Foresee(p *pidfile.Process, o Options) (Outlook, error) {
 	if err != nil {
 		return Outlook{Init: init}, fmt.Errorf("cannot ask it to halt: %w", err)
 	}
-	return Outlook{init, w.String(), w.signal, w.signal == 0 || init.hears(w.signal)}, nil
+	outlook := Outlook{Init: init, By: w.String(), Signal: w.signal, Hears: w.signal == 0 || init.hears(w.signal)}
+	for _, way := range []want{halt, reboot} {
+		own, err := choose(init, way, Options{})
+		outlook.Known = outlook.Known || err == nil && init.Kind != Application && own.signal == w.signal
+	}
+	outlook.Known = outlook.Known || w.signal != 0 && halts(init) == w.signal
+	return outlook, nil
+}
+
+// halts is the signal by which an init shuts down without powering off, which in
+// a container is the same: systemd(1), and busybox' init/init.c. LXC's own
+// configurations name systemd's.
+func halts(i Init) unix.Signal {
+	switch {
+	case i.Kind == Systemd && i.musl:
+		return rtmin + 4
+	case i.Kind == Systemd:
+		return rtmin + 3
+	case i.Kind == Busybox:
+		return unix.SIGUSR1
+	}
+	return 0
 }

@@ -25,7 +25,7 @@ func TestExplain(t *testing.T) {
 		"an init":            {rootfs.Busybox, nil, nil, nil, []string{"halt good PID 1 is busybox and hears", "exec good would run"}},
 		"a program":          {rootfs.Handler, nil, nil, nil, []string{"halt doubtful has a handler", "exec doubtful no shutdown command"}},
 		"one that is deaf":   {rootfs.Stubborn, nil, nil, nil, []string{"halt bad ", "exec doubtful no shutdown command"}},
-		"not to power off":   {rootfs.Busybox, []rootfs.Option{rootfs.Extra("lxc.cap.drop = sys_boot")}, nil, nil, []string{"halt doubtful no CAP_SYS_BOOT", "exec good would run"}},
+		"not to power off":   {rootfs.Busybox, []rootfs.Option{rootfs.Extra("lxc.cap.drop = sys_boot")}, nil, nil, []string{"halt doubtful no CAP_SYS_BOOT", "exec doubtful no CAP_SYS_BOOT"}},
 		"processes of ours":  {rootfs.Handler, []rootfs.Option{rootfs.NoPidNS()}, []string{"exec_command=/bin/poweroff"}, nil, []string{"halt doubtful has a handler", "exec bad shares the pid namespace"}},
 		"signals":            {rootfs.Busybox, nil, []string{"stop_schedule=TERM/1/WINCH/1/KILL/1"}, nil, []string{"TERM good has a handler", "WINCH bad does not hear"}},
 		"frozen":             {rootfs.Busybox, nil, nil, func(w *world, name string) { w.must("freeze", name) }, []string{"halt good hears", "exec good would run", " good it is frozen"}},

@@ -102,7 +102,11 @@ func (f *foreground) process() *pidfile.Process {
 	f.w.t.Helper()
 	shell := itoa(f.cmd.Process.Pid)
 	var p *pidfile.Process
-	for p == nil { // nothing tells of a shell's child
+	for deadline := time.Now().Add(time.Minute); p == nil; { // nothing tells of a shell's child
+		if time.Now().After(deadline) {
+			f.until("exit ")
+			f.w.t.Fatalf("it has no process\n%s%s", &f.said, &f.err)
+		}
 		list, err := os.ReadFile(filepath.Join("/proc", shell, "task", shell, "children"))
 		if err != nil {
 			f.w.t.Fatal(err)
@@ -391,22 +395,32 @@ func TestRunAsASupervisorsChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	said := make(chan string, 1000)
+	go func() { // as systemd does: whoever notifies a full socket waits
+		defer close(said)
+		for message := make([]byte, 4096); ; {
+			n, err := notified.Read(message)
+			if err != nil {
+				return
+			}
+			said <- string(message[:n])
+		}
+	}()
 	defer notified.Close()
-	notified.SetReadDeadline(time.Now().Add(time.Minute))
 	t.Setenv("NOTIFY_SOCKET", path)
 	name := w.rom("qemu.s", obeys())
 
 	f := w.foreground("--service", name)
 	p := f.process()
 	f.mustSay("qemu.s is up after")
-	for said := ""; !strings.Contains(said, "READY=1"); {
-		message := make([]byte, 4096)
-		n, err := notified.Read(message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if said = string(message[:n]); strings.Contains(said, "MAINPID") {
-			t.Errorf("it gives its unit away: %s", said)
+	for up := false; !up; {
+		select {
+		case <-time.After(time.Minute):
+			t.Fatal("it does not say that it is ready")
+		case message := <-said:
+			if up = strings.Contains(message, "READY=1"); strings.Contains(message, "MAINPID") {
+				t.Errorf("it gives its unit away: %s", message)
+			}
 		}
 	}
 	pid := w.status(name).PID
