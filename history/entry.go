@@ -39,10 +39,9 @@ type Entry struct {
 	PID      int       `json:"pid,omitempty"`
 	Error    string    `json:"error,omitempty"` // why a start or stop failed
 
-	Up    time.Time `json:"up,omitzero"`        // of a start: when its process ran
-	Ready bool      `json:"ready,omitempty"`    // of a start: it became ready, at At
-	Fresh bool      `json:"fresh,omitempty"`    // of a start: this one made the process
-	Next  int       `json:"restarts,omitempty"` // of a start: it is the so-manieth respawn in a row
+	Up    time.Time `json:"up,omitzero"`     // of a start: when its process ran
+	Ready bool      `json:"ready,omitempty"` // of a start: it became ready, at At
+	Fresh bool      `json:"fresh,omitempty"` // of a start: this one made the process
 
 	Crashed  bool                `json:"crashed,omitempty"` // of an End: its process died and left its traces
 	Cause    string              `json:"cause,omitempty"`   // "guest-shutdown", "poweroff", "guest-panic", "host-signal", …

@@ -54,7 +54,7 @@ func TestWhatIsAppendedIsRead(t *testing.T) {
 	want := []Entry{
 		{Guest: "qemu.db", Event: Start, Began: time.Unix(1e9, 5e6).UTC(), At: time.Unix(1e9+1, 0).UTC(), BootID: "b", Uptime: 12.5,
 			Occasion: &Occasion{ID: "1", What: StartAll, Began: time.Unix(1e9, 0).UTC()}, After: []string{"lxc.a"}, PID: 7,
-			Up: time.Unix(1e9, 6e6).UTC(), Ready: true, Fresh: true, Next: 2},
+			Up: time.Unix(1e9, 6e6).UTC(), Ready: true, Fresh: true},
 		{Guest: "qemu.db", Event: Stop, Began: time.Unix(1e9+5, 0).UTC(), At: time.Unix(1e9+7, 0).UTC(), Error: "two\nlines \xff", Cause: "guest-shutdown",
 			Text: "down", Schedule: "acpi/60", Exit: &pidfile.ExitStatus{Signal: unix.SIGSEGV, Core: true},
 			Stop: &shutdown.Record{Down: true, By: "acpi", Took: shutdown.Duration(2 * time.Second),

@@ -138,9 +138,6 @@ func tell(e history.Entry) string {
 
 func tellStart(e history.Entry, took string) string {
 	pid := fmt.Sprintf(" (pid %d)", e.PID)
-	if e.Next > 0 {
-		pid = fmt.Sprintf(" (pid %d, respawn %d)", e.PID, e.Next)
-	}
 	words := "started"
 	if !e.Fresh {
 		words = "its start was completed"

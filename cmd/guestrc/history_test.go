@@ -31,7 +31,7 @@ func TestHistoryInWords(t *testing.T) {
 		{Event: history.Stop, At: after(2 * time.Minute), Text: "down in 3.1 s by acpi", Cause: "guest-shutdown", BootID: "a",
 			Stop: stop(true, rung("acpi", shutdown.Down, time.Second, ""))},
 		{Event: history.Start, At: after(3 * time.Minute), Error: "cannot start qemu.db: preflight: no such disk", BootID: "a"},
-		{Event: history.Start, Up: at, At: after(4 * time.Minute), Fresh: true, PID: 48, Next: 2, Text: "not ready in time: nobody home", BootID: "a"},
+		{Event: history.Start, Up: at, At: after(4 * time.Minute), Fresh: true, PID: 48, Text: "not ready in time: nobody home", BootID: "a"},
 		{Event: history.Start, Up: at, At: after(4 * time.Minute), PID: 48, Ready: true, Began: after(3 * time.Minute), BootID: "a"},
 		{Event: history.Stop, At: after(5 * time.Minute), Text: "still running after 75 s: agent absent, acpi ignored", BootID: "a", Occasion: shut,
 			Error: "cannot stop", Stop: stop(false, rung("agent", shutdown.Absent, 0, "absent: no agent answers"), rung("acpi", shutdown.Ignored, 75*time.Second, "", "2nd press"))},
@@ -43,7 +43,7 @@ func TestHistoryInWords(t *testing.T) {
 2026-11-21 12:01:00  its reset button was pressed
 2026-11-21 12:02:00  down in 3.1 s by acpi [guest-shutdown]
 2026-11-21 12:03:00  start failed: preflight: no such disk
-2026-11-21 12:04:00  started (pid 48, respawn 2), not ready in time: nobody home
+2026-11-21 12:04:00  started (pid 48), not ready in time: nobody home
 2026-11-21 12:04:00  its start was completed, ready after 60 s (pid 48)
 2026-11-21 12:05:00  host shutdown: still running after 75 s: agent absent, acpi ignored
     agent     absent          0 ms  no agent answers

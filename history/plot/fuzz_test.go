@@ -44,7 +44,7 @@ func (d *dice) word() string {
 
 func (d *dice) entry() history.Entry {
 	e := history.Entry{Guest: d.word(), Event: pick(d, history.Start, history.Stop, history.End, history.Reset), Began: d.time(), At: d.time(),
-		BootID: pick(d, bootA, bootB, ""), Uptime: d.seconds(), Error: d.word(), Cause: d.word(), Text: d.word(), Next: d.roll(2),
+		BootID: pick(d, bootA, bootB, ""), Uptime: d.seconds(), Error: d.word(), Cause: d.word(), Text: d.word(),
 		Up: d.time(), Ready: d.roll(2) == 0, Fresh: d.roll(2) == 0, Crashed: d.roll(2) == 0}
 	for range d.roll(4) {
 		e.After = append(e.After, d.word())

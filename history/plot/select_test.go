@@ -89,7 +89,6 @@ func TestSelectKnowsABoot(t *testing.T) {
 	unready := started("lxc.a", 0, 1, 5)
 	unready.Ready = false
 	respawn := started("lxc.a", 30, 31, 32)
-	respawn.Next = 1
 	before := started("lxc.old", -9000, -8999, -8998)
 	before.BootID, before.Uptime = bootB, 50
 	byAll := started("lxc.late", 5000, 5001, 5002)

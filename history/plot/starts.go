@@ -61,7 +61,7 @@ func bootOf(id string, all []history.Entry) *occasion {
 			continue
 		}
 		before, again := last[e.Guest]
-		if again && (before.Ready || e.Fresh) || e.Next > 0 {
+		if again && (before.Ready || e.Fresh) {
 			continue
 		}
 		last[e.Guest] = e
