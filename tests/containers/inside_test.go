@@ -92,6 +92,7 @@ func TestConsole(t *testing.T) {
 	up(t, c)
 	tt := onTerminal(t, w.command("console", name), 24, 80)
 	tt.wants("Connected")
+	tt.raw()
 	tt.typed("hello\r")
 	tt.wants("heard hello")
 	tt.typed("\x01q")

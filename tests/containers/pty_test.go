@@ -90,6 +90,23 @@ func (tt *terminal) typed(text string) {
 	}
 }
 
+// raw waits until the program has taken the terminal's lines and echo away: what
+// was typed before, it throws away (tcsetattr(3), TCSAFLUSH).
+func (tt *terminal) raw() {
+	tt.t.Helper()
+	for range 2000 {
+		mode, err := unix.IoctlGetTermios(int(tt.master.Fd()), unix.TCGETS)
+		if err != nil {
+			tt.t.Fatal(err)
+		}
+		if mode.Lflag&(unix.ICANON|unix.ECHO) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // nothing tells of it
+	}
+	tt.t.Fatalf("the terminal is not raw:\n%s", tt.said())
+}
+
 func (tt *terminal) said() string {
 	tt.mu.Lock()
 	defer tt.mu.Unlock()
