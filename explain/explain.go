@@ -33,7 +33,21 @@ const stops = 5
 // Reasons are all that is to be said, in the order of the rungs: first what
 // concerns them all.
 func (f Facts) Reasons() []guest.Reason {
-	all := slices.Concat(f.Seen, f.remembered(), f.limits())
+	return f.ordered(slices.Concat(f.Seen, f.remembered(), f.limits()))
+}
+
+// Rows are the Reasons, and a row for each rung of which nothing is known.
+func (f Facts) Rows() []guest.Reason {
+	rows := f.Reasons()
+	for _, step := range f.once() {
+		if !slices.ContainsFunc(rows, func(r guest.Reason) bool { return r.Rung == step.Verb }) {
+			rows = append(rows, guest.Reason{Rung: step.Verb, Severity: guest.Doubtful, Text: "nothing is known of it: no stop on record has come to it"})
+		}
+	}
+	return f.ordered(rows)
+}
+
+func (f Facts) ordered(all []guest.Reason) []guest.Reason {
 	rank := func(r guest.Reason) int {
 		return slices.IndexFunc(f.Schedule, func(s shutdown.Step) bool { return s.Verb == r.Rung })
 	}

@@ -163,6 +163,7 @@ type listener struct {
 
 func (l *listener) Say(text string) { l.mu.Lock(); l.said = append(l.said, text); l.mu.Unlock() }
 func (l *listener) Warn(err error)  { l.Say(err.Error()) }
+func (l *listener) Unready(e error) { l.Say(e.Error()) }
 func (l *listener) Started(_ int, fresh bool, _ time.Duration) {
 	l.mu.Lock()
 	l.fresh = append(l.fresh, fresh)

@@ -284,5 +284,7 @@ type Progress interface {
 	// Started: the guest's process runs and is on record, and gets patience to
 	// become ready; not fresh: it ran before.
 	Started(pid int, fresh bool, patience time.Duration)
+	// Unready: it runs, and was not ready in time.
+	Unready(why error)
 	Rung(shutdown.Event) // during a stop
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -66,8 +67,9 @@ func (h *House) start(ctx context.Context, n Name, p Progress, e *history.Entry)
 	case ctx.Err() != nil:
 		return fmt.Errorf("cannot wait until %s is ready: %w", n, ctx.Err())
 	default:
-		e.Text = "not ready in time: " + err.Error()
-		p.Warn(fmt.Errorf("%s runs, but was not ready in time: %w", n, err))
+		why := strings.TrimSuffix(err.Error(), ": "+context.DeadlineExceeded.Error()) // that it took too long is said
+		e.Text = "not ready in time: " + why
+		p.Unready(fmt.Errorf("%s runs, but was not ready in time: %s", n, why))
 		return nil
 	}
 	if err := h.markReady(ctx, n, proc); err != nil {

@@ -262,4 +262,5 @@ type discard struct{}
 func (discard) Say(string)                       {}
 func (discard) Warn(error)                       {}
 func (discard) Started(int, bool, time.Duration) {}
+func (discard) Unready(error)                    {}
 func (discard) Rung(shutdown.Event)              {}

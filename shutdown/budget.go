@@ -8,7 +8,7 @@ import (
 // What a rung keeps for those after it when time is short.
 const (
 	// reserve is enough for a monitor or an agent that is well to answer, and
-	// for a guest that has little to do to go down.
+	// for a guest that has little to do to go down; at most an eighth of all the time.
 	reserve = 3 * time.Second
 	// killReserve is for a large guest, whose memory the kernel frees first; at
 	// most a quarter of all the time.
@@ -32,7 +32,7 @@ func (s Step) kept(all time.Duration) time.Duration {
 	case kill:
 		return min(s.Wait, killReserve, max(0, all/4))
 	}
-	return min(s.Wait, reserve)
+	return min(s.Wait, reserve, max(0, all/8))
 }
 
 // share is what the first rung of s gets of the time that is left: its own when

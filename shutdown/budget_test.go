@@ -43,7 +43,7 @@ func TestRungsAreCutToWhatIsLeft(t *testing.T) {
 		{"what an absent rung leaves goes to the next", "agent/10/acpi/60/KILL/5", 70 * sec, without("agent"),
 			"killed after 60 s: agent absent, acpi ignored", 60 * sec},
 		{"reserves are scaled down", "agent/10/acpi/60/quit/10/KILL/5", 7 * sec, deaf,
-			"killed after 5.9 s: agent ignored (2 of 10 s), acpi ignored (2 of 60 s), quit ignored (2 of 10 s)", 5860465116},
+			"killed after 5.2 s: agent ignored (3.5 of 10 s), acpi ignored (0.9 of 60 s), quit ignored (0.9 of 10 s)", 5250 * time.Millisecond},
 		{"no time left", "acpi/60/KILL/5", 0, deaf, "killed after 0 ms: acpi skipped", 0},
 		{"a deadline in the past", "agent/10/acpi/60/KILL/5", -time.Hour, deaf, "killed after 0 ms: agent skipped, acpi skipped", 0},
 		{"too little to begin", "acpi/60/KILL/5", 100 * time.Millisecond, deaf, "killed after 0 ms: acpi skipped", 0},
@@ -71,7 +71,7 @@ func TestRungsAreCutToWhatIsLeft(t *testing.T) {
 		}, "down in 14.0 s by acpi", 14 * sec},
 		{"a rung that failed at once was not cut", "acpi/60", 20 * sec, func(f *fakeTarget) map[string]Rung {
 			return map[string]Rung{"acpi": failsWith(errors.New("no"))}
-		}, "still running after 0.2 s: acpi failed (0 of 60 s)", 2 * settle},
+		}, "still running after 0.2 s: acpi failed (0.1 of 60 s)", 2 * settle},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestWithinIsThePlan(t *testing.T) {
 	}{
 		{"agent/10/acpi/60/quit/10/KILL/5", 85 * sec, "agent/10/acpi/60/quit/10/KILL/5"},
 		{"agent/10/acpi/60/quit/10/KILL/5", 30 * sec, "agent/10/acpi/12/quit/3/KILL/5"},
-		{"agent/10/acpi/60/quit/10/KILL/5", 7 * sec, "agent/2/acpi/2/quit/2/KILL/2"},
+		{"agent/10/acpi/60/quit/10/KILL/5", 7 * sec, "agent/3.5/acpi/0.9/quit/0.9/KILL/2"},
 		{"agent/10/acpi/60/quit/10/KILL/5", 0, "KILL/2"},
 		{"acpi/60", 60 * sec, "acpi/60"},
 		{"acpi/60", 59 * sec, "acpi/54/KILL/5"},

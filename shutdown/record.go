@@ -134,7 +134,7 @@ func (r Record) String() string {
 func (o Outcome) brief() string {
 	text := o.Verb + " " + string(o.Result)
 	if o.Cut > 0 && o.Result != Absent && o.Result != Skipped {
-		text += fmt.Sprintf(" (%.0f of %.0f s)", time.Duration(o.Took).Seconds(), time.Duration(o.Cut).Seconds())
+		text += fmt.Sprintf(" (%.3g of %.3g s)", time.Duration(o.Took).Round(100*time.Millisecond).Seconds(), time.Duration(o.Cut).Seconds())
 	}
 	return text
 }

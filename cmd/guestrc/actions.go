@@ -68,9 +68,12 @@ func start(ctx context.Context, e *env, args []string) error {
 			return err
 		}
 		e.notify.Ready(p.pid, "running")
-		if p.fresh {
+		switch {
+		case p.fresh && p.unready:
+			p.done(fmt.Sprintf("%s runs, and is not ready, after %s (pid %d)", n, seconds(e.now().Sub(began)), p.pid))
+		case p.fresh:
 			p.done(fmt.Sprintf("%s is up after %s (pid %d)", n, seconds(e.now().Sub(began)), p.pid))
-		} else {
+		default:
 			p.done(fmt.Sprintf("%s is already running (pid %d)", n, p.pid))
 		}
 		return nil

@@ -31,6 +31,8 @@ type member struct {
 	pid   int
 	fresh bool
 
+	unready bool // it was not ready in time
+
 	asking func() // called once, before the guest is asked to end; nil: nothing
 }
 
@@ -129,4 +131,9 @@ func (m *member) Rung(ev shutdown.Event) {
 		m.rung = ""
 	}
 	m.crowd.show()
+}
+
+func (m *member) Unready(why error) {
+	m.unready = true
+	m.Warn(why)
 }

@@ -65,7 +65,7 @@ func (e *env) explain(ctx context.Context, n guest.Name) (explained, error) {
 	}
 	f.Budget, f.Battery = settings.Budget, settings.BatteryBudget
 	severity, text := f.Verdict(running)
-	one := explained{n.String(), running, severity, text, plan.Stop, f.Reasons()}
+	one := explained{n.String(), running, severity, text, plan.Stop, f.Rows()}
 	if one.Reasons == nil {
 		one.Reasons = []guest.Reason{}
 	}

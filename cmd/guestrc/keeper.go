@@ -141,23 +141,37 @@ func (e *env) letGo(ctx context.Context, n guest.Name, warn func(error)) (asking
 	if k == nil {
 		return asking, finish
 	}
+	return k.letGo(ctx, warn)
+}
+
+// letGo is for a guest that has a keeper. Of a stop that is called off once the
+// guest was asked, nobody waits for the rest: systemd was told, and OpenRC's
+// supervisor sees that it ends as it was told to.
+func (k *keeper) letGo(ctx context.Context, warn func(error)) (asking func(), finish func() error) {
+	asked, called := false, ctx
 	ctx = context.WithoutCancel(ctx)
 	if k.init == openrcName {
-		return asking, func() error {
-			if !k.supervised() {
+		return func() { asked = true }, func() error {
+			if asked && called.Err() != nil || !k.supervised() {
 				return nil
 			}
-			return k.run(ctx, 0, superviseStop(e.house.Layout, n)...)
+			return k.run(ctx, 0, superviseStop(k.e.house.Layout, k.name)...)
 		}
 	}
-	unit := units.Name(n.Kind, n.Instance)
+	unit := units.Name(k.name.Kind, k.name.Instance)
 	asking = func() {
+		asked = true
 		if err := k.run(ctx, 0, "systemctl", "stop", "--no-block", unit); err != nil {
-			warn(fmt.Errorf("cannot have systemd leave %s down: %w", n, err))
+			warn(fmt.Errorf("cannot have systemd leave %s down: %w", k.name, err))
 		}
 	}
 	// The unit's own stop finds nothing to do.
-	return asking, func() error { return k.run(ctx, k.says.Stop, "systemctl", "stop", unit) }
+	return asking, func() error {
+		if asked && called.Err() != nil {
+			return nil
+		}
+		return k.run(ctx, k.says.Stop, "systemctl", "stop", unit)
+	}
 }
 
 // superviseStop ends the supervise-daemon of n's service, and marks that as

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/guest"
@@ -32,7 +35,11 @@ func (e *env) printList(all []guest.Status) error {
 }
 
 func (e *env) printLines(lines []string) error {
-	if _, err := fmt.Fprintln(e.stdout, strings.Join(lines, "\n")); err != nil {
+	_, err := fmt.Fprintln(e.stdout, strings.Join(lines, "\n"))
+	if errors.Is(err, unix.EPIPE) { // whoever read it has read enough
+		return silent(guest.StatusDone)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot print the table: %w", err)
 	}
 	return nil

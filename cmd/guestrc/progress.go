@@ -19,6 +19,8 @@ type progress struct {
 	pid   int
 	fresh bool // this start made the process
 
+	unready bool // it was not ready in time
+
 	asking func() // called once, before the guest is asked to end
 
 	mu    sync.Mutex // guards the terminal line
@@ -116,3 +118,9 @@ func (p *progress) warned(text string) {
 }
 
 func seconds(d time.Duration) string { return shutdown.Duration(d).String() }
+
+// Unready is worth a warning, and no more: slow is not broken.
+func (p *progress) Unready(why error) {
+	p.unready = true
+	p.Warn(why)
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/guestrc/guestrc/fleet"
@@ -107,7 +108,13 @@ func (e *env) bringUp(ctx context.Context, names []guest.Name, members []fleet.M
 			errs[i] = e.startOne(ctx, n, m)
 		}
 		m.leave(func() {
-			if errs[i] == nil {
+			switch {
+			case errs[i] != nil:
+				errs[i] = named(n, errs[i])
+			case m.unready:
+				up++
+				e.out.info(fmt.Sprintf("%s runs, and is not ready, after %s", n, seconds(e.now().Sub(began))))
+			default:
 				up++
 				e.out.info(fmt.Sprintf("%s is up after %s", n, seconds(e.now().Sub(began))))
 			}
@@ -121,6 +128,14 @@ func (e *env) bringUp(ctx context.Context, names []guest.Name, members []fleet.M
 	}
 	e.out.info(fmt.Sprintf("%s of %d up after %s", guests(up), len(names), seconds(e.now().Sub(began))))
 	return errors.Join(errs...)
+}
+
+// named is err with the guest's name, of which not every error speaks.
+func named(n guest.Name, err error) error {
+	if strings.Contains(err.Error(), n.String()) {
+		return err
+	}
+	return fmt.Errorf("cannot start %s: %w", n, err)
 }
 
 // atOnce is how many starts are asked for at one time. An init system's command
@@ -167,7 +182,10 @@ func (e *env) startOne(ctx context.Context, n guest.Name, p guest.Progress) erro
 // turn waits until n may start. A limiter that cannot be used limits nothing:
 // its fault must not keep guests down.
 func (e *env) turn(ctx context.Context, n guest.Name, p guest.Progress) (done func(), err error) {
-	settings, _, err := host.Load(e.house.Layout)
+	settings, warnings, err := host.Load(e.house.Layout)
+	for _, w := range warnings {
+		p.Warn(w)
+	}
 	if err != nil {
 		p.Warn(fmt.Errorf("starting without a limit: %w", err))
 	}

@@ -54,7 +54,7 @@ func verbs() []verb {
 	const oneOrMore, any = "KIND.NAME...", -1
 	return []verb{
 		{name: "start", args: oneOrMore, run: start, max: any, guests: true, bridges: true,
-			flags: []flag{{name: "all", help: "all guests that are enabled, by the init system that runs"}},
+			flags: []flag{{name: "all", help: "all that are enabled; without an init system, all"}},
 			short: "start guests and wait until each is ready",
 			long:  "A guest that runs already is success. One that is not ready within\nready_timeout keeps running, with a warning."},
 		{name: "stop", args: oneOrMore, run: stop, max: any, guests: true, bridges: true,
@@ -119,7 +119,7 @@ func verbs() []verb {
 			long:  "A bar for each guest, or each of those named; a colour for each rung; the\nbudget as a line; dependencies as arrows."},
 		{name: "blame", args: "[KIND.NAME...]", run: blame, max: any, guests: true, flags: []flag{bootFlag, lastFlag, jsonFlag},
 			short: "tell which guests took longest to stop, or to start",
-			long:  "What plot draws, as a table, the slowest first. For how long a guest waited for\nothers is not in its time."},
+			long:  "What plot draws, as a table, the slowest first. A guest's time is\nwithout what it waited for others."},
 		{name: "explain", args: oneOrMore, run: explainVerb, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
 			short: "tell whether guests would stop cleanly, and if not, why"},
 		{name: "run", args: "KIND.NAME", run: runGuest, min: 1, max: 1, guests: true,

@@ -98,6 +98,7 @@ type silent struct{}
 func (silent) Say(string)                       {}
 func (silent) Warn(error)                       {}
 func (silent) Started(int, bool, time.Duration) {}
+func (silent) Unready(error)                    {}
 func (silent) Rung(shutdown.Event)              {}
 
 // countOf counts processes by their command line.
