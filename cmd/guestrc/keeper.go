@@ -44,13 +44,20 @@ func (e *env) keeperOf(n guest.Name) *keeper {
 		if err == nil && link.Ours && (k.wanted() || k.supervised()) {
 			k.init = openrcName
 		}
-	case s.systemd.Running() && k.wanted() && s.systemd.HasTemplate(n.Kind):
+	case s.systemd.Running() && s.systemd.HasTemplate(n.Kind) && (k.wanted() || s.respawns(n)):
 		k.init = systemdName
 	}
 	if k.init == "" {
 		return nil
 	}
 	return k
+}
+
+// respawns tells whether systemd was told to start n again: the files may have
+// been edited since, and the generator has not run.
+func (s *systems) respawns(n guest.Name) bool {
+	dropin, _, err := s.tree.ReadFile("/run/systemd/generator/" + units.Name(n.Kind, n.Instance) + ".d/50-guestrc.conf")
+	return err == nil && strings.Contains(string(dropin), "\nRestart=")
 }
 
 func (k *keeper) wanted() bool {

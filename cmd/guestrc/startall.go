@@ -173,7 +173,7 @@ func (e *env) startOne(ctx context.Context, n guest.Name, p guest.Progress) erro
 		return err
 	}
 	defer done()
-	if e.goingDown(ctx) && host.Announced(e.house.Layout) { // it may have waited for long
+	if host.Announced(e.house.Layout) && e.goingDown(ctx) { // it may have waited for long
 		return &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot start %s: the host is going down", n)}
 	}
 	return e.house.Start(ctx, n, p)
