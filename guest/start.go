@@ -67,9 +67,8 @@ func (h *House) start(ctx context.Context, n Name, p Progress, e *history.Entry)
 	case ctx.Err() != nil:
 		return fmt.Errorf("cannot wait until %s is ready: %w", n, ctx.Err())
 	default:
-		why := strings.TrimSuffix(err.Error(), ": "+context.DeadlineExceeded.Error()) // that it took too long is said
-		e.Text = "not ready in time: " + why
-		p.Unready(fmt.Errorf("%s runs, but was not ready in time: %s", n, why))
+		e.Text = "not ready in time: " + late{err}.Error()
+		p.Unready(fmt.Errorf("%s runs, but was not ready in time: %w", n, late{err}))
 		return nil
 	}
 	if err := h.markReady(ctx, n, proc); err != nil {
@@ -77,6 +76,14 @@ func (h *House) start(ctx context.Context, n Name, p Progress, e *history.Entry)
 	}
 	return nil
 }
+
+// late is an error of which it is said already that it took too long.
+type late struct{ error }
+
+func (l late) Error() string {
+	return strings.TrimSuffix(l.error.Error(), ": "+context.DeadlineExceeded.Error())
+}
+func (l late) Unwrap() error { return l.error }
 
 // isReady looks whether an earlier start saw the guest become ready.
 func (h *House) isReady(n Name) bool {

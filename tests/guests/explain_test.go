@@ -82,7 +82,7 @@ func TestExplainOfAGuestThatIgnoresTheButton(t *testing.T) {
 	name := w.guest("qemu.deaf", img, "gr.acpi=ignore", `stop_schedule="agent/2/acpi/3/quit/10/KILL/5"`, `agent="yes"`)
 	w.must("start", name)
 	w.explains(name, "doubtful: may stop cleanly by acpi, or else would be forced down by quit after 5s at most", "agent bad no agent is there")
-	w.must("stop", "--all", "--budget", "6")
+	w.must("stop", "--all", "--budget", "4")
 	if cut := w.status(name).LastStop.Stop.Rungs[1].Cut; cut == 0 {
 		t.Fatal("the budget left the button all of its time")
 	}
