@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/need"
 	"github.com/guestrc/guestrc/tests/rootfs"
@@ -208,4 +209,29 @@ func TestGateStopsGuestsAtAReboot(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A guest that powered itself off is no longer started for OpenRC once somebody
+// has looked, by whatever command: so the next start starts it.
+func TestALookPutsOpenRCRight(t *testing.T) {
+	eachUnder(t, "openrc", func(t *testing.T, h *host) {
+		name := h.leaving(h, "a")
+		h.mustStart(name)
+		link := "/run/openrc/started/" + name
+		h.machine().Must(h.ctx, "test", "-e", link)
+		for range 400 {
+			if st := h.status(name); st.State == guest.Stopped {
+				break
+			}
+			time.Sleep(50 * time.Millisecond) // nothing tells of it
+		}
+		if st := h.status(name); st.State != guest.Stopped || st.LastStop == nil || !st.LastStop.Own {
+			t.Fatalf("it did not power itself off: %+v", st)
+		}
+		if _, _, code := h.machine().Run(h.ctx, "test", "-e", link); code == 0 {
+			t.Error("OpenRC still has it as started")
+		}
+		h.mustStart(name)
+		h.wants(name, started)
+	})
 }
