@@ -20,7 +20,7 @@ var rooms = map[string]room{
 	"deps":     {[]string{"confd"}, "what a guest needs follows from its files alone"},
 	"history":  {[]string{"pidfile", "shutdown"}, "it keeps what it is told, whoever tells it"},
 	"guest":    {[]string{"confd", "deps", "history", "pidfile", "shutdown"}, "it knows no kind and no init system"},
-	"qemu":     {[]string{"bridge", "confd", "deps", "guest", "pidfile", "screen", "shutdown", "qemu/..."}, "a kind knows no init system"},
+	"qemu":     {[]string{"bridge", "confd", "deps", "guest", "pidfile", "screen", "shutdown", "qemu/...", "image", "bootfile"}, "a kind knows no init system"},
 	"qemu/qmp": {nil, "a protocol knows nothing of guests"},
 	"lxc":      {[]string{"bridge", "cgroup", "confd", "deps", "guest", "pid1", "pidfile", "screen", "shutdown", "lxc/..."}, "a kind knows no init system"},
 
@@ -42,10 +42,18 @@ var rooms = map[string]room{
 	"explain":      {[]string{"guest", "history", "shutdown"}, "facts go in, reasons come out"},
 	"metrics":      {[]string{"guest", "shutdown"}, "it writes numbers that others took"},
 
+	"finding":  {[]string{"confd"}, "it is told what is wrong, by whoever found it"},
+	"check":    {[]string{"confd", "finding", "guest", "shutdown"}, "kinds find, it compares: facts go in, findings come out"},
+	"lint":     {[]string{"confd", "finding"}, "scripts are text: nothing of guests, nothing of this host but names of services"},
+	"image":    {nil, "it reads disks, whosever they are"},
+	"bootfile": {nil, "it reads kernels and initrds, whosever they are"},
+	"daemon":   {[]string{"pidfile", "shutdown"}, "processes that others started; guests are nothing to it"},
+
 	"initd": {[]string{"manifest"}, "an init system's side knows no kind"},
 	"units": {[]string{"manifest"}, "an init system's side knows no kind"},
 
-	"cmd/guestrc": {[]string{"bridge/...", "bridge", "confd", "deps", "explain", "fleet", "guest", "history", "history/plot", "host", "metrics", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "manifest", "units"}, "it puts the house together"},
+	"cmd/guestrc": {[]string{"bridge/...", "bridge", "check", "confd", "daemon", "deps", "finding", "lint", "explain", "fleet", "guest", "history", "history/plot", "host", "metrics", "pidfile", "shutdown", "qemu", "lxc", "lxc/confile", "initd", "manifest", "units"}, "it puts the house together"},
+	"docs/checks": {[]string{"check", "finding", "lint"}, "it writes the catalogues down for readers"},
 	"docs/man":    {[]string{"bridge/netifrc", "confd", "host", "qemu", "lxc"}, "it writes the tables of variables into a man page"},
 }
 
