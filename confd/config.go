@@ -38,6 +38,13 @@ type Error struct {
 	Msg  string // lower case, no full stop
 	Hint string // what to do or write instead; may be empty
 	Err  error  // what the system said; may be nil, and Msg says it too
+	ID   string // what sort of fault it is, as docs/checks.md has it ("GR101"); may be empty
+}
+
+// As gives the error the id of a sort of faults.
+func (e *Error) As(id string) *Error {
+	e.ID = id
+	return e
 }
 
 // Error gives "file:line:col: message"; the hint is left to whoever prints.

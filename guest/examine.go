@@ -1,0 +1,124 @@
+package guest
+
+import (
+	"context"
+
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/pidfile"
+)
+
+// Examiner is an Instance that finds more at fault than what keeps its guest
+// from starting.
+type Examiner interface {
+	// Examine looks where Preflight does not: into disks, at what the host has
+	// to spare, at what is risky. p is nil for a guest that does not run. Nothing
+	// is executed, opened for writing or changed, and the guest notices nothing.
+	// Each error has its ID.
+	Examine(ctx context.Context, p *pidfile.Process) []*confd.Error
+	// Holds are what no two guests may have, and what all of them share.
+	Holds() []Hold
+}
+
+// Hold is one thing of the host's that a guest has to itself, or its part of
+// one.
+type Hold struct {
+	Sort   string    // HoldMAC, …
+	Key    string    // what is compared: equal keys of one sort are one thing
+	Text   string    // what it is called in messages
+	Pos    confd.Pos // where the files say so; zero for a default
+	Var    string    // the variable or key that says so
+	Amount uint64    // of memory, in bytes
+	Shared bool      // does no harm to others that share it, too
+}
+
+// The sorts of a Hold.
+const (
+	HoldMAC    = "mac"    // Key: "52:54:00:12:34:56"
+	HoldDisk   = "disk"   // Key: device and inode
+	HoldPort   = "port"   // Key as in Claim.Ports: "tcp:127.0.0.1:5901"
+	HoldLink   = "link"   // an interface's name on the host
+	HoldCID    = "cid"    // of a vsock device
+	HoldUUID   = "uuid"   // the machine's
+	HoldHost   = "host"   // the name that the guest gives itself
+	HoldCPU    = "cpu"    // Key: the number of a CPU of the host that it is pinned to
+	HoldMemory = "memory" // Amount that it has to have; Key: "" or the hugetlbfs that it is from
+	HoldSocket = "socket" // a path of a socket or log that the files name
+)
+
+// Examination is all that can be known of one guest before a start.
+type Examination struct {
+	Name     Name
+	Status   Status   // of n; not asked where Err is set
+	Files    []string // that describe it, as far as they were read
+	Err      error    // why its files cannot be used; then nothing below is known
+	Warnings []*confd.Error
+	Refusal  error          // why a start would be refused
+	Faults   []*confd.Error // what else is wrong
+	Holds    []Hold
+	Plan     Plan
+}
+
+// Examine looks at n as check does. It takes no lock and changes nothing. An
+// error is one of looking.
+func (h *House) Examine(ctx context.Context, n Name) (Examination, error) {
+	x := Examination{Name: n}
+	_, i, err := h.configure(ctx, n)
+	if err != nil {
+		x.Err = err
+		return x, nil
+	}
+	x.Plan, x.Warnings = i.Plan(), i.Warnings()
+	x.Files = x.Plan.Files
+	running, err := h.claims(Name{})
+	if err != nil {
+		return x, err
+	}
+	x.Refusal = i.Preflight(ctx, running)
+	if x.Status, err = h.Status(ctx, n, false); err != nil {
+		return x, err
+	}
+	e, ok := i.(Examiner)
+	if !ok {
+		return x, nil
+	}
+	x.Holds = e.Holds()
+	proc, err := h.process(ctx, n)
+	if err != nil {
+		proc = nil // its status tells why
+	}
+	if proc != nil {
+		defer proc.Close()
+	}
+	x.Faults = e.Examine(ctx, proc)
+	return x, nil
+}
+
+// Holds are those of n, whatever else is wrong with it; of files that cannot be
+// used there are none.
+func (h *House) Holds(ctx context.Context, n Name) []Hold {
+	_, i, err := h.configure(ctx, n)
+	if err != nil {
+		return nil
+	}
+	if e, ok := i.(Examiner); ok {
+		return e.Holds()
+	}
+	return nil
+}
+
+// process is what runs of n; nil where nothing does.
+func (h *House) process(ctx context.Context, n Name) (*pidfile.Process, error) {
+	dir, s, err := h.look(n)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close() // of nil: says so, and does nothing
+	if h.idle(n, dir, s) {
+		return nil, nil
+	}
+	i, err := h.recall(ctx, n, s, discard{})
+	if err != nil {
+		return nil, err
+	}
+	return find(ctx, dir, s, i)
+}
