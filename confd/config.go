@@ -41,8 +41,8 @@ type Error struct {
 	ID   string // what sort of fault it is, as docs/checks.md has it ("GR101"); may be empty
 }
 
-// As gives the error the id of a sort of faults.
-func (e *Error) As(id string) *Error {
+// WithID gives the error the id of a sort of faults.
+func (e *Error) WithID(id string) *Error {
 	e.ID = id
 	return e
 }

@@ -1,0 +1,7 @@
+package lint
+
+import "github.com/guestrc/guestrc/finding"
+
+func dependRules() finding.Catalogue { return nil }
+
+func (s *script) depends() {}

@@ -1,0 +1,118 @@
+package lint
+
+import (
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/guestrc/guestrc/finding"
+)
+
+// directive is "# guestrc-lint: disable=ID,ID", and the lines that it is about.
+type directive struct {
+	ids      []string
+	from, to uint // to 0: to the end
+}
+
+const mark = "guestrc-lint:"
+
+// enabled is what was found and no directive silences. One at the end of a line
+// is about that line; one right above a command about all lines of it; any other
+// before the first command about the whole file.
+func (s *script) enabled() []finding.Finding {
+	all := s.directives()
+	if len(all) == 0 {
+		return s.found
+	}
+	var kept []finding.Finding
+	for _, f := range s.found {
+		if !silenced(all, f) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func silenced(all []directive, f finding.Finding) bool {
+	line := uint(f.Pos.Line)
+	for _, d := range all {
+		if line < d.from || d.to != 0 && line > d.to {
+			continue
+		}
+		for _, id := range d.ids {
+			if strings.EqualFold(id, f.ID) || strings.EqualFold(id, "all") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *script) directives() (all []directive) {
+	if !strings.Contains(string(s.src), mark) {
+		return nil
+	}
+	var stmts []*syntax.Stmt
+	var comments []*syntax.Comment
+	syntax.Walk(s.tree, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Stmt:
+			stmts = append(stmts, n)
+		case *syntax.Comment:
+			comments = append(comments, n)
+		}
+		return true
+	})
+	for _, c := range comments {
+		if ids := s.silences(c); len(ids) > 0 {
+			all = append(all, place(c, ids, stmts))
+		}
+	}
+	return all
+}
+
+// silences are the ids that a comment names.
+func (s *script) silences(c *syntax.Comment) (ids []string) {
+	rest, ok := strings.CutPrefix(strings.TrimSpace(c.Text), mark)
+	if !ok {
+		return nil
+	}
+	for _, word := range strings.Fields(rest) {
+		list, ok := strings.CutPrefix(word, "disable=")
+		if !ok {
+			break // what follows is for people
+		}
+		for _, id := range strings.Split(list, ",") {
+			if _, known := s.rules.Rule(id); !known && !strings.EqualFold(id, "all") {
+				s.report("GL004", c.Pos(), "", "no rule has the id %q", id)
+				continue
+			}
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// place finds the lines that a directive is about.
+func place(c *syntax.Comment, ids []string, stmts []*syntax.Stmt) directive {
+	line := c.Pos().Line()
+	for _, st := range stmts { // the outermost of those that begin there comes first
+		if st.Pos().Line() == line+1 && !shares(stmts, line) {
+			return directive{ids, line + 1, st.End().Line()}
+		}
+	}
+	if len(stmts) > 0 && line < stmts[0].Pos().Line() || len(stmts) == 0 {
+		return directive{ids, 0, 0}
+	}
+	return directive{ids, line, line}
+}
+
+// shares tells whether a command stands on that line, too.
+func shares(stmts []*syntax.Stmt, line uint) bool {
+	for _, st := range stmts {
+		if st.Pos().Line() == line || st.End().Line() == line {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package lint
+
+import (
+	"fmt"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/finding"
+)
+
+// Kind is what a file is, which decides what rules hold for it.
+type Kind int
+
+// The kinds of files.
+const (
+	Other  Kind = iota // of another program: nothing is said of it
+	Script             // run by openrc-run(8)
+	Conf               // a conf.d file, which OpenRC sources
+	Shell              // any other script for sh
+)
+
+// World is what is known besides the file itself.
+type World struct {
+	// Service tells whether a service of that name exists, or is provided by
+	// one; nil: nothing is known of services.
+	Service func(name string) bool
+}
+
+// Linter holds files against the rules. It may be used by several goroutines.
+type Linter struct {
+	world  World
+	themes []theme
+	rules  finding.Catalogue
+}
+
+// theme is rules that go together, and the function that finds what breaks them.
+type theme struct {
+	rules finding.Catalogue
+	find  func(*script)
+}
+
+// themes are all rules, in the order of their ids.
+func themes() []theme {
+	return []theme{
+		{parseRules(), func(*script) {}}, // what parse finds
+		{processRules(), (*script).processes},
+		{scopeRules(), (*script).scopes},
+		{dependRules(), (*script).depends},
+		{posixRules(), (*script).posix},
+		{conductRules(), (*script).conduct},
+		{daemonRules(), (*script).daemons},
+		{confRules(), (*script).conf},
+	}
+}
+
+// Rules is the catalogue.
+func Rules() finding.Catalogue {
+	var all finding.Catalogue
+	for _, t := range themes() {
+		all = append(all, t.rules...)
+	}
+	return all
+}
+
+// New makes a Linter.
+func New(w World) *Linter { return &Linter{world: w, themes: themes(), rules: Rules()} }
+
+// maxSize is more than any init script has; the largest known has 60 KiB.
+const maxSize = 1 << 20
+
+// Lint finds what is wrong with a file's text. Nothing is read but src; name
+// tells what the file is to be called and, by its directory, what kind it may be.
+func (l *Linter) Lint(name string, src []byte) (found []finding.Finding) {
+	s := &script{name: name, src: src, rules: l.rules, world: l.world, kind: KindOf(name, src)}
+	if s.kind == Other {
+		return nil
+	}
+	defer func() { // of the parser; its fuzzers have found such
+		if r := recover(); r != nil {
+			s.found = nil
+			s.at("GL001", confd.Pos{File: name}, "", "cannot read this file: the parser failed (%v)", r)
+			found = s.found
+		}
+	}()
+	if !s.parse() {
+		return s.found
+	}
+	s.index()
+	for _, t := range l.themes {
+		t.find(s)
+	}
+	return finding.Sort(s.enabled())
+}
+
+// KindOf tells what a file is, from its first line and its name.
+func KindOf(name string, src []byte) Kind {
+	first, _, _ := strings.Cut(string(src[:min(len(src), 200)]), "\n")
+	interpreter, ok := strings.CutPrefix(first, "#!")
+	if !ok {
+		return Conf
+	}
+	words := strings.Fields(interpreter)
+	for _, w := range words {
+		switch w[strings.LastIndexByte(w, '/')+1:] {
+		case "openrc-run", "runscript":
+			return Script
+		case "sh", "dash", "ash":
+			return Shell
+		}
+	}
+	return Other
+}
+
+// report notes a fault at a node of the tree. hint may be empty for the
+// catalogue's.
+func (s *script) report(id string, at syntax.Pos, hint, format string, args ...any) {
+	pos := confd.Pos{File: s.name, Line: int(at.Line()), Col: int(at.Col())}
+	s.at(id, pos, hint, format, args...)
+}
+
+func (s *script) at(id string, pos confd.Pos, hint, format string, args ...any) {
+	s.found = append(s.found, s.rules.New(id, "", pos, fmt.Sprintf(format, args...), hint))
+}

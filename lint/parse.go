@@ -1,0 +1,91 @@
+package lint
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/finding"
+)
+
+func parseRules() finding.Catalogue {
+	return finding.Catalogue{
+		{ID: "GL001", Title: "a file that cannot be read", Severity: finding.Error,
+			Why: "No shell can run it as it is.",
+			Fix: "write it as UTF-8 text, with Unix line ends"},
+		{ID: "GL002", Title: "a syntax error", Severity: finding.Error,
+			Why: "The shell stops there: the service cannot be started, and its dependencies are unknown.",
+			Fix: "sh -n FILE says the same in the shell's words"},
+		{ID: "GL003", Title: "syntax that POSIX shells do not have", Severity: finding.Error,
+			Why: "openrc-run uses /bin/sh, which is dash or busybox on many systems: there it is a syntax error, or does something else.",
+			Fix: "write it as POSIX sh has it"},
+		{ID: "GL004", Title: "a directive that silences nothing", Severity: finding.Info,
+			Why: "An id that no rule has, or that is misspelt, leaves the finding where it was.",
+			Fix: "guestrc help ID tells what an id means"},
+	}
+}
+
+// parse makes the tree, by bash's syntax where POSIX's does not do. False: there
+// is none, and the reason was reported.
+func (s *script) parse() bool {
+	if len(s.src) > maxSize {
+		s.at("GL001", confd.Pos{File: s.name}, "", "cannot read this file: it has %d bytes, and no script is that long", len(s.src))
+		return false
+	}
+	if i := bytes.IndexByte(s.src, 0); i >= 0 {
+		line, col := position(s.src, i)
+		s.at("GL001", confd.Pos{File: s.name, Line: line, Col: col}, "", "there is a NUL byte: it is no text")
+		return false
+	}
+	if i := bytes.Index(s.src, []byte("\r\n")); i >= 0 {
+		line, col := position(s.src, i)
+		s.at("GL001", confd.Pos{File: s.name, Line: line, Col: col}, "dos2unix, or: sed -i 's/\\r$//'", "the lines end as on DOS: the shell takes the carriage return for part of the last word")
+		return false
+	}
+	tree, err := s.parsed(syntax.LangPOSIX)
+	if err == nil {
+		s.tree = tree
+		return true
+	}
+	if tree, other := s.parsed(syntax.LangBash); other == nil {
+		s.tree, s.bash = tree, true
+		s.bashOnly(err)
+		return true
+	}
+	at, text := placeOf(err)
+	s.report("GL002", at, "", "%s", text)
+	return false
+}
+
+func (s *script) parsed(lang syntax.LangVariant) (*syntax.File, error) {
+	return syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(bytes.NewReader(s.src), s.name)
+}
+
+// bashOnly reports what the POSIX parser stumbled over.
+func (s *script) bashOnly(err error) {
+	at, text := placeOf(err)
+	if e := new(syntax.LangError); errors.As(err, e) {
+		text = e.Feature + ": a feature of other shells"
+	}
+	s.report("GL003", at, "", "%s", text)
+}
+
+// placeOf is where the parser stopped, and why, without the place.
+func placeOf(err error) (syntax.Pos, string) {
+	if e := new(syntax.LangError); errors.As(err, e) {
+		return e.Pos, e.Feature
+	}
+	if e := new(syntax.ParseError); errors.As(err, e) {
+		return e.Pos, e.Text
+	}
+	return syntax.Pos{}, err.Error()
+}
+
+// position counts lines and columns from 1.
+func position(src []byte, offset int) (line, col int) {
+	before := string(src[:offset])
+	return strings.Count(before, "\n") + 1, offset - strings.LastIndexByte(before, '\n')
+}
