@@ -26,7 +26,8 @@ type Error struct {
 	Status int
 	Msg    string // "cannot VERB OBJECT", lower case
 	Hint   string
-	Err    error // cause; may be nil
+	Err    error  // cause; may be nil
+	ID     string // what sort of fault it is, as docs/checks.md has it ("GR514"); may be empty
 }
 
 func (e *Error) Error() string {
