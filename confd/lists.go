@@ -52,8 +52,11 @@ func cpuNumber(s string) (int, bool) {
 // zero are refused: no machine may have them.
 func ParseMAC(v Value) (net.HardwareAddr, error) {
 	mac, err := net.ParseMAC(v.Text) // takes other lengths and forms as well
-	if err != nil || len(v.Text) != len("52:54:00:12:34:56") || mac[0]&1 != 0 || mac.String() == "00:00:00:00:00:00" {
+	switch {
+	case err != nil || len(v.Text) != len("52:54:00:12:34:56") || mac.String() == "00:00:00:00:00:00":
 		return nil, v.not(MAC)
+	case mac[0]&1 != 0:
+		return nil, v.not(MAC).WithID(groupID)
 	}
 	return mac, nil
 }

@@ -32,18 +32,22 @@ func NewSettings(table Table, cfg *Config) *Settings {
 // Err is everything that is wrong, in the order of the files.
 func (s *Settings) Err() error { return errors.Join(s.errs...) }
 
-// Fail complains of a variable, once.
-func (s *Settings) Fail(name, hint, format string, args ...any) {
-	if s.failed[name] {
-		return
+// Fail complains of a variable, once. The error is returned for its id.
+func (s *Settings) Fail(name, hint, format string, args ...any) *Error {
+	e := s.problem(name, hint, format, args...)
+	if !s.failed[name] {
+		s.failed[name] = true
+		s.errs = append(s.errs, e)
 	}
-	s.failed[name] = true
-	s.errs = append(s.errs, s.problem(name, hint, format, args...))
+	return e
 }
 
-// Warn is for what does no harm but was surely not meant.
-func (s *Settings) Warn(name, hint, format string, args ...any) {
-	s.Warnings = append(s.Warnings, s.problem(name, hint, format, args...))
+// Warn is for what does no harm but was surely not meant. The warning is
+// returned for its id.
+func (s *Settings) Warn(name, hint, format string, args ...any) *Error {
+	e := s.problem(name, hint, format, args...)
+	s.Warnings = append(s.Warnings, e)
+	return e
 }
 
 func (s *Settings) problem(name, hint, format string, args ...any) *Error {

@@ -62,7 +62,7 @@ func (t Table) unknown(value Value) *Error {
 	if near, ok := t.Nearest(value.Name); ok {
 		e.Hint = "did you mean " + `"` + near + `"?`
 	}
-	return e
+	return e.WithID(unknownID)
 }
 
 // at gives the variable's name with its number filled in.

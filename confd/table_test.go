@@ -1,6 +1,7 @@
 package confd
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -117,5 +118,44 @@ func TestPosString(t *testing.T) {
 		if got := Errorf(tt.pos, "m%s", "sg").Error(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
+	}
+}
+
+// TestFaultsAreNamed: check explains a fault by its id.
+func TestFaultsAreNamed(t *testing.T) {
+	for line, want := range map[string]string{
+		"memorry=1G": "GR101", "memory=much": "GR102", "enable_kvm=perhaps": "GR102", "logfile=log": "GR102", "vnc_password=secret": "GR102",
+		"net0_mac=52:54:00:00:00": "GR102", "net0_mac=00:00:00:00:00:00": "GR102", "net0_mac=53:54:00:00:00:01": "GR304", "net0_mac=52:54:00:00:00:01": "",
+	} {
+		c, err := Parse("f", []byte(line), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		warnings, err := testTable.Check(c)
+		for _, w := range warnings {
+			got += w.ID
+		}
+		if e := (*Error)(nil); errors.As(err, &e) {
+			got += e.ID
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestSettingsNameFaults: an id may be given to what was complained of already.
+func TestSettingsNameFaults(t *testing.T) {
+	s := NewSettings(testTable, &Config{})
+	s.Fail("memory", "", "too little").WithID("GR1")
+	s.Fail("memory", "", "far too little").WithID("GR2")
+	s.Warn("console", "", "odd").WithID("GR3")
+	var e *Error
+	if err := s.Err(); !errors.As(err, &e) || e.ID != "GR1" || err.Error() != "memory: too little" {
+		t.Errorf("%v", err)
+	}
+	if s.Warnings[0].ID != "GR3" {
+		t.Errorf("%+v", s.Warnings[0])
 	}
 }

@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// What the faults are called that a table finds, as in docs/checks.md.
+const (
+	unknownID = "GR101"
+	typeID    = "GR102"
+	groupID   = "GR304" // an address of a group
+)
+
 // A Value is read by the function of its variable's type. Each refuses the
 // empty text, which stands for the default (see [Config.Filled]), and gives
 // errors of type *[Error] at the value's place that quote the text: they are
@@ -58,7 +65,7 @@ func (v Var) check(value Value) error {
 	err := v.parse(value)
 	if err != nil && v.Secret {
 		want := v.Type.expected()
-		return &Error{Pos: value.Pos, Msg: value.Name + " is not " + want.noun, Hint: want.hint}
+		return &Error{Pos: value.Pos, Msg: value.Name + " is not " + want.noun, Hint: want.hint, ID: typeID}
 	}
 	return err
 }
@@ -92,7 +99,7 @@ func (v Var) parse(value Value) (err error) {
 	case Enum:
 		if !slices.ContainsFunc(v.Choices, func(choice string) bool { return chosen(choice, value.Text) }) {
 			err = &Error{Pos: value.Pos, Msg: fmt.Sprintf("%s is %s, which it cannot be", value.Name, quote(value.Text)),
-				Hint: "one of " + v.choices()}
+				Hint: "one of " + v.choices(), ID: typeID}
 		}
 	}
 	return err
@@ -166,7 +173,7 @@ func (t Type) expected() expectation {
 
 func (v Value) not(t Type) *Error {
 	want := t.expected()
-	return &Error{Pos: v.Pos, Msg: fmt.Sprintf("%s is %s, which is not %s", v.Name, quote(v.Text), want.noun), Hint: want.hint}
+	return &Error{Pos: v.Pos, Msg: fmt.Sprintf("%s is %s, which is not %s", v.Name, quote(v.Text), want.noun), Hint: want.hint, ID: typeID}
 }
 
 // quote shows a text in a message, cut where it would flood it.
