@@ -5,6 +5,7 @@ package finding
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -113,4 +114,34 @@ func Sort(all []Finding) []Finding {
 	return slices.CompactFunc(all, func(a, b Finding) bool {
 		return a.ID == b.ID && a.Subject == b.Subject && a.Pos == b.Pos && a.Message == b.Message
 	})
+}
+
+// Valid tells whether s is one of the three.
+func (s Severity) Valid() bool { return s.rank() >= 0 }
+
+// AtLeast tells whether s is as grave as least, or graver.
+func (s Severity) AtLeast(least Severity) bool { return s.rank() <= least.rank() }
+
+// Count says how many there are: "1 error, 2 warnings".
+func Count(all []Finding) string {
+	var words []string
+	for _, s := range []Severity{Error, Warning, Info} {
+		n := 0
+		for _, f := range all {
+			if f.Severity == s {
+				n++
+			}
+		}
+		word := string(s)
+		if s == Info {
+			word = "remark"
+		}
+		switch {
+		case n == 1:
+			words = append(words, "1 "+word)
+		case n > 1:
+			words = append(words, fmt.Sprintf("%d %ss", n, word))
+		}
+	}
+	return strings.Join(words, ", ")
 }

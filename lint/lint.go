@@ -1,7 +1,9 @@
 package lint
 
 import (
+	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -67,8 +69,8 @@ func Rules() finding.Catalogue {
 // New makes a Linter.
 func New(w World) *Linter { return &Linter{world: w, themes: themes(), rules: Rules()} }
 
-// maxSize is more than any init script has; the largest known has 60 KiB.
-const maxSize = 1 << 20
+// MaxSize is more bytes than any init script has; the largest known has 60 KiB.
+const MaxSize = 1 << 20
 
 // Lint finds what is wrong with a file's text. Nothing is read but src; name
 // tells what the file is to be called and, by its directory, what kind it may be.
@@ -99,16 +101,39 @@ func KindOf(name string, src []byte) Kind {
 	first, _, _ := strings.Cut(string(src[:min(len(src), 200)]), "\n")
 	interpreter, ok := strings.CutPrefix(first, "#!")
 	if !ok {
-		return Conf
+		return withoutInterpreter(name, src)
 	}
-	words := strings.Fields(interpreter)
-	for _, w := range words {
+	for _, w := range strings.Fields(interpreter) {
 		switch w[strings.LastIndexByte(w, '/')+1:] {
 		case "openrc-run", "runscript":
 			return Script
 		case "sh", "dash", "ash":
 			return Shell
 		}
+	}
+	return Other
+}
+
+// withoutInterpreter: a conf.d file is known by its directory or its name, or by
+// its first line that says something; depend() is in init scripts alone.
+func withoutInterpreter(name string, src []byte) Kind {
+	dir, base := filepath.Base(filepath.Dir(name)), filepath.Base(name)
+	if dir == "conf.d" || strings.HasSuffix(base, ".confd") || strings.Contains(base, "conf.d") {
+		return Conf
+	}
+	for line := range strings.Lines(string(src[:min(len(src), 64<<10)])) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, _, ok := strings.Cut(line, "=")
+		if ok && syntax.ValidName(strings.TrimPrefix(name, "export ")) {
+			return Conf
+		}
+		break
+	}
+	if bytes.Contains(src, []byte("\ndepend()")) {
+		return Script
 	}
 	return Other
 }
@@ -122,4 +147,9 @@ func (s *script) report(id string, at syntax.Pos, hint, format string, args ...a
 
 func (s *script) at(id string, pos confd.Pos, hint, format string, args ...any) {
 	s.found = append(s.found, s.rules.New(id, "", pos, fmt.Sprintf(format, args...), hint))
+}
+
+// Unreadable is what is to be said of a file that could not be read.
+func Unreadable(name string, err error) finding.Finding {
+	return parseRules().New("GL001", "", confd.Pos{File: name}, "cannot read it: "+err.Error(), "")
 }

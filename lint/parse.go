@@ -31,7 +31,7 @@ func parseRules() finding.Catalogue {
 // parse makes the tree, by bash's syntax where POSIX's does not do. False: there
 // is none, and the reason was reported.
 func (s *script) parse() bool {
-	if len(s.src) > maxSize {
+	if len(s.src) > MaxSize {
 		s.at("GL001", confd.Pos{File: s.name}, "", "cannot read this file: it has %d bytes, and no script is that long", len(s.src))
 		return false
 	}

@@ -122,6 +122,13 @@ func verbs() []verb {
 			long:  "What plot draws, as a table, the slowest first. A guest's time is\nwithout what it waited for others."},
 		{name: "explain", args: oneOrMore, run: explainVerb, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
 			short: "tell whether guests would stop cleanly, and if not, why"},
+		{name: "lint", args: "FILE...", run: lintVerb, min: 1, max: any,
+			flags: []flag{jsonFlag,
+				{name: "sarif", help: "print SARIF 2.1.0, as code hosts read it"},
+				{name: "severity", value: "LEVEL", help: "leave out what is less than error, warning or info"},
+				{name: "disable", value: "ID,...", help: "leave out findings of these ids"}},
+			short: "tell what is wrong with OpenRC's init scripts and conf.d files",
+			long:  "Of a directory, all files in it; of -, standard input. Exit status 0 if nothing\nis wrong, 1 for warnings, 2 for errors. A comment silences findings:\n    # guestrc-lint: disable=GL101"},
 		{name: "run", args: "KIND.NAME", run: runGuest, min: 1, max: 1, guests: true,
 			flags: []flag{
 				{name: "ephemeral", help: "let what the guest writes to its disks be forgotten"},
