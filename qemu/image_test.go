@@ -4,7 +4,6 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -42,27 +41,4 @@ func TestReadImageOthers(t *testing.T) {
 			t.Errorf("%s is an image: %+v", path, got)
 		}
 	}
-	for header, want := range map[string]string{
-		"": "", "Q": "", "QFI\xfb": "qcow2", "LUKS\xba\xbe\x00\x01": "luks", "QFI": "", strings.Repeat("\x00", 512): "",
-	} {
-		if got := imageFormat([]byte(header)); got != want {
-			t.Errorf("%q is %q, want %q", header, got, want)
-		}
-	}
-}
-
-func FuzzImageFormat(f *testing.F) {
-	for _, m := range magics {
-		f.Add([]byte(strings.Repeat("\x00", m.offset) + m.bytes))
-	}
-	f.Add([]byte("QFI\xfb\x00\x00\x00"))
-	f.Fuzz(func(t *testing.T, header []byte) {
-		known := map[string]bool{"": true, "qcow": true}
-		for _, m := range magics {
-			known[m.format] = true
-		}
-		if got := imageFormat(header); !known[got] {
-			t.Errorf("%q", got)
-		}
-	})
 }

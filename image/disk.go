@@ -1,0 +1,74 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// disk is what a guest sees, read within bounds.
+type disk struct {
+	ctx  context.Context
+	r    io.ReaderAt
+	size uint64
+	left int // bytes that may still be read
+}
+
+// readBudget is for one look at a disk, in bytes: a table of partitions takes
+// 16 KiB, a directory rarely more than a few.
+const readBudget = 8 << 20
+
+var (
+	errBudget = errors.New("it takes too much reading")
+	errBeyond = errors.New("something lies beyond the end of the disk")
+)
+
+// read returns n bytes. What is beyond the end is an error.
+func (d *disk) read(at uint64, n int) ([]byte, error) {
+	if err := d.ctx.Err(); err != nil {
+		return nil, err
+	}
+	if at > d.size || uint64(n) > d.size-at {
+		return nil, errBeyond
+	}
+	if d.left -= max(n, 512); d.left < 0 {
+		return nil, errBudget
+	}
+	b := make([]byte, n)
+	read, err := d.r.ReadAt(b, int64(at))
+	if read < n && (err == nil || err == io.EOF) {
+		return nil, fmt.Errorf("cannot read the disk at %d: it ends there", at)
+	}
+	if read < n {
+		return nil, err
+	}
+	return b, nil
+}
+
+// volume is a part of a disk, by bytes.
+type volume struct {
+	disk  *disk
+	start uint64
+	size  uint64
+	name  string // for people: "partition 15", "the whole disk"
+}
+
+func (v volume) read(at uint64, n int) ([]byte, error) {
+	if at > v.size || uint64(n) > v.size-at {
+		return nil, errBeyond
+	}
+	return v.disk.read(v.start+at, n)
+}
+
+func (v volume) all() bool { return v.start == 0 }
+
+// zeros tells whether b holds nothing else.
+func zeros(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
