@@ -22,7 +22,8 @@ type script struct {
 	funcs   map[string]*function // by name; of several definitions the first
 	order   []*function          // as they stand in the file, with all definitions
 	calls   []*call              // every simple command with a name, as they stand in the file
-	assigns []*assign            // every assignment, those before a command included
+	assigns []*assign            // every assignment, those before a command and of local, export, readonly included
+	nodes   []*frame             // every node, each before what lies in it
 
 	found []finding.Finding
 }
@@ -127,6 +128,7 @@ func (s *script) index() {
 		}
 		entered = append(entered, n)
 		top = &frame{n, top}
+		s.nodes = append(s.nodes, top)
 		return true
 	})
 }
@@ -140,8 +142,13 @@ func (s *script) simple(n *syntax.CallExpr, stmt *syntax.Stmt, in *function, up 
 		if in != nil {
 			in.calls = append(in.calls, c)
 		}
-		if name == "export" || name == "local" || name == "readonly" { // as POSIX's parser has them
-			return
+		switch name {
+		case "export", "local", "readonly", "declare", "typeset": // as POSIX's parser has them
+			for _, w := range c.args {
+				if a := declared(w); a != nil {
+					s.assigned(a, in, up, nil)
+				}
+			}
 		}
 	}
 	for _, a := range n.Assigns {
@@ -153,6 +160,30 @@ func (s *script) assigned(a *syntax.Assign, in *function, up *frame, before *cal
 	if a.Name != nil && !a.Naked {
 		s.assigns = append(s.assigns, &assign{a, a.Name.Value, a.Value, in, up, before})
 	}
+}
+
+// declared is the assignment that a word like NAME=VALUE is after "local"; nil:
+// it is none.
+func declared(w *syntax.Word) *syntax.Assign {
+	first, ok := w.Parts[0].(*syntax.Lit)
+	if !ok {
+		return nil
+	}
+	name, value, ok := strings.Cut(first.Value, "=")
+	if !ok || !syntax.ValidName(name) {
+		return nil
+	}
+	begin := first.Pos()
+	after := syntax.NewPos(begin.Offset()+uint(len(name))+1, begin.Line(), begin.Col()+uint(len(name))+1)
+	a := &syntax.Assign{Name: &syntax.Lit{ValuePos: begin, ValueEnd: begin, Value: name}}
+	parts := w.Parts[1:]
+	if value != "" {
+		parts = append([]syntax.WordPart{&syntax.Lit{ValuePos: after, ValueEnd: first.End(), Value: value}}, parts...)
+	}
+	if len(parts) > 0 {
+		a.Value = &syntax.Word{Parts: parts}
+	}
+	return a
 }
 
 // service is the name that the script has as a service.
