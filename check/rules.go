@@ -54,6 +54,9 @@ func Rules() finding.Catalogue {
 		{ID: "GR209", Title: "nothing to boot from", Severity: finding.Warning,
 			Why: "The guest's firmware finds nothing, and the guest stands still.",
 			Fix: "install a system on the disk, or name one that has it"},
+		{ID: "GR210", Title: "a disk image whose format nobody says", Severity: finding.Warning,
+			Why: "QEMU guesses it at every start from bytes that the guest may write, and so refuses the guest to write some of them.",
+			Fix: "diskN_format as qemu-img info has it"},
 
 		// Network, display and other things that exist once.
 		{ID: "GR301", Title: "a bridge or interface that does not exist", Severity: finding.Error,
@@ -89,6 +92,9 @@ func Rules() finding.Catalogue {
 		{ID: "GR311", Title: "one socket or file of two guests", Severity: finding.Error,
 			Why: "The second one takes it from the first, whose monitor or console is then out of reach.",
 			Fix: "a path with $VM_NAME in it, or the default"},
+		{ID: "GR312", Title: "a socket's path that is too long", Severity: finding.Error,
+			Why: "The kernel takes at most 107 bytes (unix(7)), and QEMU does not start.",
+			Fix: "a shorter path, or a shorter name of the guest"},
 
 		// The host.
 		{ID: "GR401", Title: "more memory than the host has", Severity: finding.Error,
@@ -101,7 +107,7 @@ func Rules() finding.Catalogue {
 			Why: "Memory from hugetlbfs is taken at the start, whole; QEMU ends when there is too little.",
 			Fix: "sysctl vm.nr_hugepages=N, at boot: later the memory is in pieces"},
 		{ID: "GR404", Title: "CPUs beyond the host's", Severity: finding.Error,
-			Why: "A CPU that is not there cannot be pinned to; more virtual ones than real ones take turns.",
+			Why: "A guest cannot be pinned to a CPU that is not there, and is not started.",
 			Fix: "see /sys/devices/system/cpu/online"},
 		{ID: "GR405", Title: "KVM cannot be used", Severity: finding.Error,
 			Why: "Without it the guest is emulated, ten times slower, or does not start.",
@@ -121,6 +127,15 @@ func Rules() finding.Catalogue {
 		{ID: "GR410", Title: "a user or group that does not exist", Severity: finding.Error,
 			Why: "QEMU is to run as that user, and does not run as root instead.",
 			Fix: "useradd --system --no-create-home USER, or another user="},
+		{ID: "GR411", Title: "more virtual CPUs than the host has", Severity: finding.Warning,
+			Why: "They take turns: one that holds a lock waits for its turn, and the others for the lock.",
+			Fix: "a smaller smp_cpus="},
+		{ID: "GR412", Title: "a guest that is emulated", Severity: finding.Warning,
+			Why: "Without KVM every instruction is translated, which makes the guest some ten times slower.",
+			Fix: "make KVM usable; or enable_kvm=no, which says that it is meant"},
+		{ID: "GR413", Title: "vsock cannot be used", Severity: finding.Error,
+			Why: "The guest's vsock device is the kernel's, and without that module the guest is not started.",
+			Fix: "modprobe vhost_vsock, at boot: /etc/modules or /etc/modules-load.d; or no vsock_cid and another ready="},
 
 		// Containers.
 		{ID: "GR501", Title: "a key of LXC 2", Severity: finding.Error,

@@ -52,7 +52,7 @@ func (p *planner) firmware() {
 	case strings.HasPrefix(firmware, "/"):
 		p.add("-bios", p.file("firmware", "firmware"))
 	default:
-		p.Fail("firmware", "bios, uefi, none or the path of a firmware file", "%q is none of bios, uefi, none and an absolute path", firmware)
+		p.Fail("firmware", "bios, uefi, none or the path of a firmware file", "%q is none of bios, uefi, none and an absolute path", firmware).WithID("GR102")
 	}
 }
 
@@ -60,7 +60,7 @@ func (p *planner) firmware() {
 func (p *planner) uefi() {
 	found, err := p.host.UEFI(p.arch, p.Text("machine"))
 	if err != nil {
-		p.Fail("firmware", "install the package ovmf (edk2-ovmf), or name the files: firmware=CODE.fd uefi_vars=VARS.fd", "cannot find UEFI firmware: %v", err)
+		p.Fail("firmware", "install the package ovmf (edk2-ovmf), or name the files: firmware=CODE.fd uefi_vars=VARS.fd", "cannot find UEFI firmware: %v", err).WithID("GR207")
 		return
 	}
 	vars := p.m.Layout.VarDir(p.m.Name) + "/OVMF_VARS.fd"

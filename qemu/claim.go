@@ -56,18 +56,18 @@ func (i *inspection) disks(running []guest.Claim) {
 		}
 		id, err := openable(d)
 		if err != nil {
-			i.fail(d.Var, diskHint(d, err), "cannot use %s: %v", d.Path, missing(d.Path, err, ""))
+			i.fail(d.Var, diskHint(d, err), "cannot use %s: %v", d.Path, missing(d.Path, err, "")).WithID("GR201")
 			continue
 		}
 		key := [2]uint64{id.Dev, id.Ino}
 		if first, twice := seen[key]; twice && !(first.ReadOnly && d.ReadOnly) && !(first.Shared && d.Shared) {
-			i.fail(d.Var, "", "%s is %s too", d.Path, first.Var)
+			i.fail(d.Var, "", "%s is %s too", d.Path, first.Var).WithID("GR202")
 		}
 		seen[key] = d
 		for _, other := range running {
 			for _, theirs := range other.Disks {
 				if sameDisk(id, theirs) {
-					i.fail(d.Var, "stop "+other.Guest+" first", "%s is in use by the running guest %s", d.Path, other.Guest)
+					i.fail(d.Var, "stop "+other.Guest+" first", "%s is in use by the running guest %s", d.Path, other.Guest).WithID("GR202")
 				}
 			}
 		}

@@ -86,7 +86,7 @@ func (p *planner) format(d Disk, options []option) []option {
 	case err != nil: // for the preflight to report
 	case image.Block && image.Format != "" && image.Format != "luks":
 		p.Fail(d.Var, variable+"=raw or "+variable+"="+image.Format,
-			"cannot tell the format of %s: it is a block device, but looks like %s", d.Path, image.Format)
+			"cannot tell the format of %s: it is a block device, but looks like %s", d.Path, image.Format).WithID("GR203")
 	case image.Block:
 		return sortOptions(append(options, option{"format", "raw"}))
 	default:
@@ -94,7 +94,7 @@ func (p *planner) format(d Disk, options []option) []option {
 		if image.Format != "" {
 			guess = image.Format
 		}
-		p.Warn(d.Var, variable+"="+guess, "QEMU has to guess the format of %s", d.Path)
+		p.Warn(d.Var, variable+"="+guess, "QEMU has to guess the format of %s", d.Path).WithID("GR210")
 	}
 	return options
 }
@@ -113,7 +113,7 @@ func (p *planner) cdroms() {
 func (p *planner) newDisk(id, variable string) Disk {
 	d := Disk{ID: id, Var: variable, Path: localPath(p.Text(variable))}
 	if d.Path != "" && !strings.HasPrefix(d.Path, "/") {
-		p.Fail(variable, "a path starts with /; a URL names a protocol of QEMU's, as in nbd://host/name", "%q is not an absolute path", d.Path)
+		p.Fail(variable, "a path starts with /; a URL names a protocol of QEMU's, as in nbd://host/name", "%q is not an absolute path", d.Path).WithID("GR102")
 	}
 	return d
 }

@@ -21,7 +21,7 @@ func (i *inspection) nics(running []guest.Claim) {
 		for _, other := range running {
 			if slices.Contains(other.MACs, nic.MAC) {
 				i.fail(i.firstSet(nic.Var+"_mac", nic.Var), nic.Var+"_mac= gives it another",
-					"%s is the MAC address of the running guest %s", nic.MAC, other.Guest)
+					"%s is the MAC address of the running guest %s", nic.MAC, other.Guest).WithID("GR302")
 			}
 		}
 	}
@@ -43,11 +43,11 @@ func (i *inspection) bridge(nic NIC) {
 	variable := i.firstSet(nic.Var+"_br", nic.Var)
 	switch driver, err := i.host.LinkDriver(nic.Bridge); {
 	case err != nil:
-		i.fail(variable, "", "cannot use bridge %s: %v", nic.Bridge, err)
+		i.fail(variable, "", "cannot use bridge %s: %v", nic.Bridge, err).WithID("GR301")
 	case driver == "":
-		i.fail(variable, bridgeHint(nic.Bridge), "cannot use bridge %s: there is no such interface", nic.Bridge)
+		i.fail(variable, bridgeHint(nic.Bridge), "cannot use bridge %s: there is no such interface", nic.Bridge).WithID("GR301")
 	case driver != "bridge":
-		i.fail(variable, "ip link show type bridge lists what is", "cannot use %s: it is not a bridge", nic.Bridge)
+		i.fail(variable, "ip link show type bridge lists what is", "cannot use %s: it is not a bridge", nic.Bridge).WithID("GR301")
 	}
 }
 
@@ -55,14 +55,14 @@ func (i *inspection) bridge(nic NIC) {
 func (i *inspection) freeIfname(nic NIC, running []guest.Claim) {
 	variable := i.firstSet(nic.Var+"_ifname", nic.Var)
 	if other := holder(running, nic.Ifname); other != "" {
-		i.fail(variable, nic.Var+"_ifname= names another", "interface %s belongs to the running guest %s", nic.Ifname, other)
+		i.fail(variable, nic.Var+"_ifname= names another", "interface %s belongs to the running guest %s", nic.Ifname, other).WithID("GR306")
 		return
 	}
 	if slices.Contains(i.ownTaps, nic.Ifname) {
 		return // it goes before it is made anew
 	}
 	if driver, err := i.host.LinkDriver(nic.Ifname); err != nil || driver != "" {
-		i.fail(variable, "ip link del "+nic.Ifname+", or "+nic.Var+"_ifname= names another", "cannot make tap %s: an interface of that name exists", nic.Ifname)
+		i.fail(variable, "ip link del "+nic.Ifname+", or "+nic.Var+"_ifname= names another", "cannot make tap %s: an interface of that name exists", nic.Ifname).WithID("GR306")
 	}
 }
 
@@ -70,7 +70,7 @@ func (i *inspection) freeIfname(nic NIC, running []guest.Claim) {
 func (i *inspection) tap(nic NIC, running []guest.Claim) {
 	variable := nic.Var + "_ifname"
 	if other := holder(running, nic.Ifname); other != "" {
-		i.fail(variable, "", "interface %s belongs to the running guest %s", nic.Ifname, other)
+		i.fail(variable, "", "interface %s belongs to the running guest %s", nic.Ifname, other).WithID("GR306")
 		return
 	}
 	if nic.Scripted {
@@ -78,11 +78,11 @@ func (i *inspection) tap(nic NIC, running []guest.Claim) {
 	}
 	switch driver, err := i.host.LinkDriver(nic.Ifname); {
 	case err != nil:
-		i.fail(variable, "", "cannot use tap %s: %v", nic.Ifname, err)
+		i.fail(variable, "", "cannot use tap %s: %v", nic.Ifname, err).WithID("GR301")
 	case driver == "":
-		i.fail(variable, "ip tuntap add "+nic.Ifname+" mode tap, or "+nic.Var+"=bridge, which makes its own", "cannot use tap %s: there is no such interface", nic.Ifname)
+		i.fail(variable, "ip tuntap add "+nic.Ifname+" mode tap, or "+nic.Var+"=bridge, which makes its own", "cannot use tap %s: there is no such interface", nic.Ifname).WithID("GR301")
 	case driver != "tun":
-		i.fail(variable, "", "cannot use %s: it is not a tap", nic.Ifname)
+		i.fail(variable, "", "cannot use %s: it is not a tap", nic.Ifname).WithID("GR301")
 	}
 }
 

@@ -40,7 +40,7 @@ func (p *planner) network(n int, taken map[string]string) {
 		p.otherNetdev(&nic)
 	}
 	if other, ok := taken[nic.MAC]; ok {
-		p.Fail(id+"_mac", "", "%s is the MAC address of %s too", nic.MAC, other)
+		p.Fail(id+"_mac", "", "%s is the MAC address of %s too", nic.MAC, other).WithID("GR302")
 	}
 	taken[nic.MAC] = id
 	p.add("-device", p.Text(id+"_device")+",id="+id+",netdev=host"+id+",mac="+nic.MAC)
@@ -151,9 +151,9 @@ const ifnameChars = lower + upper + digit + "_.-"
 func (p *planner) checkIfname(variable, name string) {
 	switch {
 	case len(name) > maxIfname:
-		p.Fail(variable, "", "%q has %d bytes, and an interface's name at most %d", name, len(name), maxIfname)
+		p.Fail(variable, "", "%q has %d bytes, and an interface's name at most %d", name, len(name), maxIfname).WithID("GR102")
 	case !only(name, ifnameChars) || name == "." || name == "..":
-		p.Fail(variable, "letters, digits, _ . and -", "%q cannot be an interface's name", name)
+		p.Fail(variable, "letters, digits, _ . and -", "%q cannot be an interface's name", name).WithID("GR102")
 	}
 }
 

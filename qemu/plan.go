@@ -78,7 +78,7 @@ func (p *planner) given(names ...string) bool {
 func (p *planner) binary() {
 	p.arch = p.Text("system_type")
 	if !only(p.arch, lower+digit+"_") {
-		p.Fail("system_type", "x86_64 for qemu-system-x86_64", "%q is not an architecture", p.arch)
+		p.Fail("system_type", "x86_64 for qemu-system-x86_64", "%q is not an architecture", p.arch).WithID("GR102")
 		return
 	}
 	path, err := p.host.Program("qemu-system-" + p.arch)
@@ -100,7 +100,7 @@ func (p *planner) identity() {
 	}
 	if uuid := p.Text("uuid"); uuid != "" {
 		if !isUUID(uuid) {
-			p.Fail("uuid", "uuidgen makes one", "%q is not a UUID", uuid)
+			p.Fail("uuid", "uuidgen makes one", "%q is not a UUID", uuid).WithID("GR102")
 		}
 		p.add("-uuid", uuid)
 	}
@@ -147,7 +147,7 @@ func (p *planner) processor() {
 	}
 	switch {
 	case p.m.VCPUs < 1:
-		p.Fail("smp_cpus", "", "a guest has at least one CPU")
+		p.Fail("smp_cpus", "", "a guest has at least one CPU").WithID("GR102")
 	case most < p.m.VCPUs:
 		p.Fail("smp_cpus_max", "", "%d is less than smp_cpus, %d", most, p.m.VCPUs)
 	}
@@ -160,13 +160,13 @@ func (p *planner) useKVM() bool {
 	if answer.Text == "auto" {
 		err := p.host.KVM(p.arch)
 		if err != nil {
-			p.Warn("enable_kvm", "enable_kvm=no says so for good", "the guest is emulated, which is slow: %v", err)
+			p.Warn("enable_kvm", "enable_kvm=no says so for good", "the guest is emulated, which is slow: %v", err).WithID("GR412")
 		}
 		return err == nil
 	}
 	yes, err := confd.ParseBool(answer)
 	if err != nil {
-		p.Fail("enable_kvm", "yes, no or auto", "%q is none of yes, no and auto", answer.Text)
+		p.Fail("enable_kvm", "yes, no or auto", "%q is none of yes, no and auto", answer.Text).WithID("GR102")
 	}
 	return yes
 }
@@ -199,7 +199,7 @@ func (p *planner) memory() {
 	}
 	switch {
 	case p.m.Memory < 1<<20:
-		p.Fail("memory", "memory=1G", "a guest has at least 1M")
+		p.Fail("memory", "memory=1G", "a guest has at least 1M").WithID("GR102")
 	case most < p.m.Memory:
 		p.Fail("memory_max", "", "it is less than memory")
 	case most > p.m.Memory:
@@ -230,7 +230,7 @@ func (p *planner) display() {
 	}
 	listen, display := p.Text("vnc_listen"), p.Int("vnc_display")
 	if display > 65535-vncPort {
-		p.Fail("vnc_display", "", "display %d has no TCP port", display)
+		p.Fail("vnc_display", "", "display %d has no TCP port", display).WithID("GR102")
 	}
 	if strings.Contains(listen, ":") && !strings.HasPrefix(listen, "[") {
 		listen = "[" + listen + "]"

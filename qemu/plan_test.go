@@ -50,6 +50,9 @@ func TestPlan(t *testing.T) {
 func warningTexts(m *Machine) []string {
 	var texts []string
 	for _, w := range m.warnings {
+		if w.ID == "" {
+			w.Msg += " (without an id)"
+		}
 		texts = append(texts, w.Msg)
 	}
 	return texts

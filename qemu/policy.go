@@ -27,10 +27,10 @@ func (p *planner) stopPolicy() {
 		SSHOptions: p.Words("ssh_options"),
 	}
 	if strings.HasPrefix(p.m.Stop.SSHTarget, "-") {
-		p.Fail("ssh_target", "user@host", "%q is an option, not a host", p.m.Stop.SSHTarget)
+		p.Fail("ssh_target", "user@host", "%q is an option, not a host", p.m.Stop.SSHTarget).WithID("GR102")
 	}
 	if strings.HasPrefix(p.m.Stop.SSHCommand, "-") {
-		p.Fail("ssh_command", "poweroff", "%q is an option, not a command", p.m.Stop.SSHCommand)
+		p.Fail("ssh_command", "poweroff", "%q is an option, not a command", p.m.Stop.SSHCommand).WithID("GR102")
 	}
 	if p.m.Stop.SSHTarget == "" {
 		p.m.Stop.SSHCommand = ""
@@ -42,7 +42,7 @@ func (p *planner) stopPolicy() {
 		if errors.As(err, &syntax) {
 			hint = syntax.HintText()
 		}
-		p.Fail("stop_schedule", hint, "%v", err)
+		p.Fail("stop_schedule", hint, "%v", err).WithID("GR102")
 		return
 	}
 	usesSSH := slices.ContainsFunc(schedule, func(s shutdown.Step) bool { return s.Verb == "ssh" })
@@ -58,7 +58,7 @@ func (p *planner) stopPolicy() {
 func (p *planner) schedule() string {
 	if p.Set("stop_schedule") {
 		if p.Set("shutdown_timeout") {
-			p.Warn("shutdown_timeout", "take it out, or stop_schedule", "ignored: stop_schedule is set")
+			p.Warn("shutdown_timeout", "take it out, or stop_schedule", "ignored: stop_schedule is set").WithID("GR103")
 		}
 		return p.Text("stop_schedule")
 	}
@@ -82,7 +82,7 @@ func (p *planner) resend() Resend {
 	default:
 		seconds, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || seconds == 0 {
-			p.Fail("acpi_resend", "10, once or double", "%q is neither a number of seconds nor once nor double", text)
+			p.Fail("acpi_resend", "10, once or double", "%q is neither a number of seconds nor once nor double", text).WithID("GR102")
 		}
 		return Resend{Every: time.Duration(seconds) * time.Second}
 	}
@@ -112,7 +112,7 @@ func (p *planner) readiness() {
 		p.m.Ports = append(p.m.Ports, vsockClaim(p.m.CID))
 	}
 	if p.Set("ready_address") && how != "tcp" {
-		p.Warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT")
+		p.Warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT").WithID("GR103")
 	}
 }
 
@@ -122,7 +122,7 @@ func (p *planner) readyConsole(pattern string) {
 		p.Fail("ready", "console=yes", "ready=console needs the console's socket")
 	}
 	if _, err := regexp.Compile(pattern); err != nil {
-		p.Fail("ready", "a regular expression as in RE2: console:login:", "%v", err)
+		p.Fail("ready", "a regular expression as in RE2: console:login:", "%v", err).WithID("GR102")
 	}
 	p.m.Readiness.Pattern = pattern
 	p.add("-S")
@@ -131,7 +131,7 @@ func (p *planner) readyConsole(pattern string) {
 func (p *planner) readyTCP(text string) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		p.Fail("ready", "ready=tcp:22", "%q is not a TCP port", text)
+		p.Fail("ready", "ready=tcp:22", "%q is not a TCP port", text).WithID("GR102")
 		return
 	}
 	host := p.Text("ready_address")
@@ -149,7 +149,7 @@ func (p *planner) readyTCP(text string) {
 	}
 	addr, _, err := net.SplitHostPort(p.m.Readiness.Address)
 	if err != nil {
-		p.Fail("ready_address", "192.0.2.7, [2001:db8::7]:22", "%v", err)
+		p.Fail("ready_address", "192.0.2.7, [2001:db8::7]:22", "%v", err).WithID("GR102")
 	}
 	ip := net.ParseIP(addr)
 	throughUser := slices.ContainsFunc(p.m.NICs, func(n NIC) bool { return n.Type == "user" })

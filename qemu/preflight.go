@@ -54,8 +54,11 @@ func without(claims []guest.Claim, name string) []guest.Claim {
 	return slices.DeleteFunc(slices.Clone(claims), func(c guest.Claim) bool { return c.Guest == name })
 }
 
-func (i *inspection) fail(variable, hint, format string, args ...any) {
-	i.errs = append(i.errs, confd.Problem(i.m.conf, variable, hint, format, args...))
+// fail adds a problem, and returns it for its id.
+func (i *inspection) fail(variable, hint, format string, args ...any) *confd.Error {
+	e := confd.Problem(i.m.conf, variable, hint, format, args...)
+	i.errs = append(i.errs, e)
+	return e
 }
 
 func (i *inspection) program() {
@@ -77,7 +80,7 @@ func (i *inspection) kvm() {
 		return
 	}
 	if err := i.host.KVMDevice(); err != nil {
-		i.fail("enable_kvm", "modprobe kvm_intel or kvm_amd; enable_kvm=auto emulates where KVM does not work", "%v", err)
+		i.fail("enable_kvm", "modprobe kvm_intel or kvm_amd; enable_kvm=auto emulates where KVM does not work", "%v", err).WithID("GR405")
 	}
 }
 
@@ -87,12 +90,12 @@ func (i *inspection) cpus() {
 	}
 	online, err := i.host.CPUs()
 	if err != nil {
-		i.fail("cpu_affinity", "", "cannot ask which CPUs there are: %v", err)
+		i.fail("cpu_affinity", "", "cannot ask which CPUs there are: %v", err).WithID("GR404")
 		return
 	}
 	for _, cpu := range i.m.CPUs {
 		if !slices.Contains(online, cpu) {
-			i.fail("cpu_affinity", "see /sys/devices/system/cpu/online", "the host has no CPU %d", cpu)
+			i.fail("cpu_affinity", "see /sys/devices/system/cpu/online", "the host has no CPU %d", cpu).WithID("GR404")
 		}
 	}
 }
@@ -100,13 +103,13 @@ func (i *inspection) cpus() {
 func (i *inspection) memory() {
 	total, err := i.host.Memory()
 	if err != nil {
-		i.fail("memory", "", "cannot ask how much the host has: %v", err)
+		i.fail("memory", "", "cannot ask how much the host has: %v", err).WithID("GR401")
 	} else if i.m.Memory > total {
-		i.fail("memory", "", "%s is more than the host has, which is %s", sizeText(i.m.Memory), sizeText(total&^(1<<20-1)))
+		i.fail("memory", "", "%s is more than the host has, which is %s", sizeText(i.m.Memory), sizeText(total&^(1<<20-1))).WithID("GR401")
 	}
 	if path := i.m.Hugepages; path != "" {
 		if info, err := os.Stat(path); err != nil || !info.IsDir() {
-			i.fail("hugepages_path", "mount -t hugetlbfs hugetlbfs "+path, "cannot take memory from %s: %v", path, missing(path, err, "not a directory"))
+			i.fail("hugepages_path", "mount -t hugetlbfs hugetlbfs "+path, "cannot take memory from %s: %v", path, missing(path, err, "not a directory")).WithID("GR403")
 		}
 	}
 }
@@ -135,7 +138,7 @@ func (i *inspection) file(f File) {
 		err = unix.Faccessat(unix.AT_FDCWD, f.Path, unix.R_OK, unix.AT_EACCESS)
 	}
 	if err != nil {
-		i.fail(f.Var, hint, "cannot use %s: %v", f.Path, missing(f.Path, err, ""))
+		i.fail(f.Var, hint, "cannot use %s: %v", f.Path, missing(f.Path, err, "")).WithID("GR207")
 	}
 }
 
@@ -149,7 +152,7 @@ func (i *inspection) sockets() {
 	} {
 		if n := len(socket.path); n >= sunPath {
 			i.fail(socket.variable, "a shorter name of the guest, or a shorter --root",
-				"the socket's path has %d bytes, of which %d are possible: %s", n, sunPath-1, socket.path)
+				"the socket's path has %d bytes, of which %d are possible: %s", n, sunPath-1, socket.path).WithID("GR312")
 		}
 	}
 }
@@ -161,7 +164,7 @@ func (i *inspection) ports(running []guest.Claim) {
 		for _, other := range running {
 			for _, theirs := range other.Ports {
 				if samePort(mine, theirs) {
-					i.fail(i.portVar(mine), i.portHint(mine), "%s is in use by the running guest %s", mine, other.Guest)
+					i.fail(i.portVar(mine), i.portHint(mine), "%s is in use by the running guest %s", mine, other.Guest).WithID(portID(mine))
 				}
 			}
 		}
@@ -185,6 +188,13 @@ func (i *inspection) portHint(port string) string {
 		return "vsock_cid= gives this guest another context identifier"
 	}
 	return "choose another"
+}
+
+func portID(port string) string {
+	if strings.HasPrefix(port, "vsock:") {
+		return "GR307"
+	}
+	return "GR305"
 }
 
 // samePort compares PROTOCOL:ADDRESS:PORT; an address of all zeros is any.

@@ -58,50 +58,50 @@ func planOf(t *testing.T, guestName, dir, conf string, host Host) *Machine {
 // TestPreflight: one bad thing in the world each.
 func TestPreflight(t *testing.T) {
 	for _, c := range []struct {
-		conf, want, hint string
-		host             func(*fakeHost)
-		running          string // conf.d text of another guest that runs
+		conf, id, want, hint string
+		host                 func(*fakeHost)
+		running              string // conf.d text of another guest that runs
 	}{
-		{conf: "disk0_file=$D/none.img disk0_format=raw", want: "1:1: disk0_file: cannot use $D/none.img: no such file or directory", hint: "qemu-img create -f raw $D/none.img"},
-		{conf: "disk0_file=$D/none.qcow2 disk0_format=qcow2", want: "1:1: disk0_file: cannot use $D/none.qcow2", hint: "-f qcow2"},
-		{conf: "disk0_file=$D/dir disk0_format=raw", want: "1:1: disk0_file: cannot use $D/dir: it is a directory"},
-		{conf: "disk0_file=$D/fifo disk0_format=raw", want: "1:1: disk0_file: cannot use $D/fifo: neither a file nor a block device"},
-		{conf: "disk0_file=/dev/null disk0_format=raw", want: "1:1: disk0_file: cannot use /dev/null: neither a file nor a block device"},
-		{conf: "disk0_file=$D/dangling disk0_format=raw", want: "1:1: disk0_file: cannot use $D/dangling: it is a symlink to /nowhere/vmlinuz-6.1, which does not exist"},
-		{conf: "cdrom0_file=$D/none.iso", want: "1:1: cdrom0_file: cannot use $D/none.iso: no such file"},
-		{conf: "disk0_file=$D/a.img disk0_format=raw\ndisk1_file=$D/link.img disk1_format=raw", want: "2:1: disk1_file: $D/link.img is disk0_file too"},
-		{conf: "disk0_file=$D/a.img disk0_format=raw\ncdrom0_file=$D/a.img", want: "2:1: cdrom0_file: $D/a.img is disk0_file too"},
-		{conf: "disk0_file=$D/link.img disk0_format=raw", running: "disk5_file=$D/a.img disk5_format=raw",
+		{conf: "disk0_file=$D/none.img disk0_format=raw", id: "GR201", want: "1:1: disk0_file: cannot use $D/none.img: no such file or directory", hint: "qemu-img create -f raw $D/none.img"},
+		{conf: "disk0_file=$D/none.qcow2 disk0_format=qcow2", id: "GR201", want: "1:1: disk0_file: cannot use $D/none.qcow2", hint: "-f qcow2"},
+		{conf: "disk0_file=$D/dir disk0_format=raw", id: "GR201", want: "1:1: disk0_file: cannot use $D/dir: it is a directory"},
+		{conf: "disk0_file=$D/fifo disk0_format=raw", id: "GR201", want: "1:1: disk0_file: cannot use $D/fifo: neither a file nor a block device"},
+		{conf: "disk0_file=/dev/null disk0_format=raw", id: "GR201", want: "1:1: disk0_file: cannot use /dev/null: neither a file nor a block device"},
+		{conf: "disk0_file=$D/dangling disk0_format=raw", id: "GR201", want: "1:1: disk0_file: cannot use $D/dangling: it is a symlink to /nowhere/vmlinuz-6.1, which does not exist"},
+		{conf: "cdrom0_file=$D/none.iso", id: "GR201", want: "1:1: cdrom0_file: cannot use $D/none.iso: no such file"},
+		{conf: "disk0_file=$D/a.img disk0_format=raw\ndisk1_file=$D/link.img disk1_format=raw", id: "GR202", want: "2:1: disk1_file: $D/link.img is disk0_file too"},
+		{conf: "disk0_file=$D/a.img disk0_format=raw\ncdrom0_file=$D/a.img", id: "GR202", want: "2:1: cdrom0_file: $D/a.img is disk0_file too"},
+		{conf: "disk0_file=$D/link.img disk0_format=raw", id: "GR202", running: "disk5_file=$D/a.img disk5_format=raw",
 			want: "1:1: disk0_file: $D/link.img is in use by the running guest qemu.web", hint: "stop qemu.web first"},
 
-		{conf: "kernel=$D/none", want: "1:1: kernel: cannot use $D/none: no such file", hint: "a symlink will do"},
-		{conf: "kernel=$D/dangling", want: "1:1: kernel: cannot use $D/dangling: it is a symlink to /nowhere/vmlinuz-6.1, which does not exist"},
-		{conf: "kernel=$D/vmlinuz\ninitrd=$D/dir", want: "2:1: initrd: cannot use $D/dir: not a regular file"},
-		{conf: "kernel=$D/fifo", want: "1:1: kernel: cannot use $D/fifo: not a regular file"},
-		{conf: "firmware=$D/none", want: "1:1: firmware: cannot use $D/none"},
-		{conf: "firmware=$D/a.img\nuefi_vars=$D/none", want: "2:1: uefi_vars: cannot use $D/none", hint: "OVMF_VARS.fd"},
+		{conf: "kernel=$D/none", id: "GR207", want: "1:1: kernel: cannot use $D/none: no such file", hint: "a symlink will do"},
+		{conf: "kernel=$D/dangling", id: "GR207", want: "1:1: kernel: cannot use $D/dangling: it is a symlink to /nowhere/vmlinuz-6.1, which does not exist"},
+		{conf: "kernel=$D/vmlinuz\ninitrd=$D/dir", id: "GR207", want: "2:1: initrd: cannot use $D/dir: not a regular file"},
+		{conf: "kernel=$D/fifo", id: "GR207", want: "1:1: kernel: cannot use $D/fifo: not a regular file"},
+		{conf: "firmware=$D/none", id: "GR207", want: "1:1: firmware: cannot use $D/none"},
+		{conf: "firmware=$D/a.img\nuefi_vars=$D/none", id: "GR207", want: "2:1: uefi_vars: cannot use $D/none", hint: "OVMF_VARS.fd"},
 
-		{conf: "memory=65G", want: "1:1: memory: 66560M is more than the host has, which is 65536M"},
-		{conf: "memory_hugepages=yes\nhugepages_path=$D/none", want: "2:1: hugepages_path: cannot take memory from $D/none: no such file", hint: "mount -t hugetlbfs"},
-		{conf: "memory_hugepages=yes\nhugepages_path=$D/a.img", want: "2:1: hugepages_path: cannot take memory from $D/a.img: not a directory"},
-		{conf: "cpu_affinity=3-4", want: "1:1: cpu_affinity: the host has no CPU 4", hint: "/sys/devices/system/cpu/online"},
-		{conf: "enable_kvm=yes", want: "1:1: enable_kvm: cannot open /dev/kvm", hint: "enable_kvm=auto", host: func(h *fakeHost) { h.kvm = errors.New("cannot open /dev/kvm: no such file") }},
+		{conf: "memory=65G", id: "GR401", want: "1:1: memory: 66560M is more than the host has, which is 65536M"},
+		{conf: "memory_hugepages=yes\nhugepages_path=$D/none", id: "GR403", want: "2:1: hugepages_path: cannot take memory from $D/none: no such file", hint: "mount -t hugetlbfs"},
+		{conf: "memory_hugepages=yes\nhugepages_path=$D/a.img", id: "GR403", want: "2:1: hugepages_path: cannot take memory from $D/a.img: not a directory"},
+		{conf: "cpu_affinity=3-4", id: "GR404", want: "1:1: cpu_affinity: the host has no CPU 4", hint: "/sys/devices/system/cpu/online"},
+		{conf: "enable_kvm=yes", id: "GR405", want: "1:1: enable_kvm: cannot open /dev/kvm", hint: "enable_kvm=auto", host: func(h *fakeHost) { h.kvm = errors.New("cannot open /dev/kvm: no such file") }},
 
-		{conf: "net0=bridge", want: "1:1: net0: cannot use bridge br0: there is no such interface", hint: "ip link add br0 type bridge", host: func(h *fakeHost) { delete(h.links, "br0") }},
-		{conf: "net0=bridge\nnet0_br=br7", want: "2:1: net0_br: cannot use bridge br7: there is no such interface"},
-		{conf: "net0=bridge\nnet0_br=eth0", want: "2:1: net0_br: cannot use eth0: it is not a bridge"},
-		{conf: "net0=bridge", want: "1:1: net0: cannot make tap qdb-0: an interface of that name exists", hint: "ip link del qdb-0", host: func(h *fakeHost) { h.links["qdb-0"] = "tun" }},
-		{conf: "net0=bridge\nnet0_ifname=vm", running: "net0=bridge\nnet0_ifname=vm", want: "2:1: net0_ifname: interface vm belongs to the running guest qemu.web"},
-		{conf: "net0=tap\nnet0_ifname=tap9", want: "2:1: net0_ifname: cannot use tap tap9: there is no such interface", hint: "ip tuntap add tap9 mode tap"},
-		{conf: "net0=tap\nnet0_ifname=eth0", want: "2:1: net0_ifname: cannot use eth0: it is not a tap"},
-		{conf: "net0=tap\nnet0_ifname=tap0", running: "net0=tap\nnet0_ifname=tap0", want: "2:1: net0_ifname: interface tap0 belongs to the running guest qemu.web"},
-		{conf: "net0=user\nnet0_mac=52:54:00:00:00:01", running: "net1=user\nnet1_mac=52-54-00-00-00-01", want: "2:1: net0_mac: 52:54:00:00:00:01 is the MAC address of the running guest qemu.web"},
+		{conf: "net0=bridge", id: "GR301", want: "1:1: net0: cannot use bridge br0: there is no such interface", hint: "ip link add br0 type bridge", host: func(h *fakeHost) { delete(h.links, "br0") }},
+		{conf: "net0=bridge\nnet0_br=br7", id: "GR301", want: "2:1: net0_br: cannot use bridge br7: there is no such interface"},
+		{conf: "net0=bridge\nnet0_br=eth0", id: "GR301", want: "2:1: net0_br: cannot use eth0: it is not a bridge"},
+		{conf: "net0=bridge", id: "GR306", want: "1:1: net0: cannot make tap qdb-0: an interface of that name exists", hint: "ip link del qdb-0", host: func(h *fakeHost) { h.links["qdb-0"] = "tun" }},
+		{conf: "net0=bridge\nnet0_ifname=vm", id: "GR306", running: "net0=bridge\nnet0_ifname=vm", want: "2:1: net0_ifname: interface vm belongs to the running guest qemu.web"},
+		{conf: "net0=tap\nnet0_ifname=tap9", id: "GR301", want: "2:1: net0_ifname: cannot use tap tap9: there is no such interface", hint: "ip tuntap add tap9 mode tap"},
+		{conf: "net0=tap\nnet0_ifname=eth0", id: "GR301", want: "2:1: net0_ifname: cannot use eth0: it is not a tap"},
+		{conf: "net0=tap\nnet0_ifname=tap0", id: "GR306", running: "net0=tap\nnet0_ifname=tap0", want: "2:1: net0_ifname: interface tap0 belongs to the running guest qemu.web"},
+		{conf: "net0=user\nnet0_mac=52:54:00:00:00:01", id: "GR302", running: "net1=user\nnet1_mac=52-54-00-00-00-01", want: "2:1: net0_mac: 52:54:00:00:00:01 is the MAC address of the running guest qemu.web"},
 
-		{conf: "vnc_display=3", running: "vnc_display=3\nvnc_listen=0.0.0.0", want: "1:1: vnc_display: tcp:127.0.0.1:5903 is in use by the running guest qemu.web"},
-		{conf: "vsock_cid=7", running: "ready=vsock\nvsock_cid=7", want: "1:1: vsock_cid: vsock:7:2147483655 is in use by the running guest qemu.web"},
-		{conf: "ready=vsock", host: func(h *fakeHost) { h.vsock = fs.ErrNotExist }, want: "1:1: ready: cannot make a vsock device: ", hint: "modprobe vhost_vsock"},
-		{conf: "net0=user\nnet0_hostfwd=tcp::2222-:22", running: "net0=user\nnet0_hostfwd=tcp:127.0.0.1:2222-:22", want: "2:1: net0_hostfwd: tcp:0.0.0.0:2222 is in use by the running guest qemu.web"},
-		{conf: "monitor_socket=/run/" + strings.Repeat("x", 104), want: "1:1: monitor_socket: the socket's path has 109 bytes, of which 107 are possible"},
+		{conf: "vnc_display=3", id: "GR305", running: "vnc_display=3\nvnc_listen=0.0.0.0", want: "1:1: vnc_display: tcp:127.0.0.1:5903 is in use by the running guest qemu.web"},
+		{conf: "vsock_cid=7", id: "GR307", running: "ready=vsock\nvsock_cid=7", want: "1:1: vsock_cid: vsock:7:2147483655 is in use by the running guest qemu.web"},
+		{conf: "ready=vsock", id: "GR413", host: func(h *fakeHost) { h.vsock = fs.ErrNotExist }, want: "1:1: ready: cannot make a vsock device: ", hint: "modprobe vhost_vsock"},
+		{conf: "net0=user\nnet0_hostfwd=tcp::2222-:22", id: "GR305", running: "net0=user\nnet0_hostfwd=tcp:127.0.0.1:2222-:22", want: "2:1: net0_hostfwd: tcp:0.0.0.0:2222 is in use by the running guest qemu.web"},
+		{conf: "monitor_socket=/run/" + strings.Repeat("x", 104), id: "GR312", want: "1:1: monitor_socket: the socket's path has 109 bytes, of which 107 are possible"},
 	} {
 		dir, host := files(t), newFakeHost()
 		var running []guest.Claim
@@ -117,6 +117,8 @@ func TestPreflight(t *testing.T) {
 		var e *confd.Error
 		if len(joined(err)) != 1 || !errors.As(err, &e) || !strings.HasPrefix(e.Error(), "qemu.db:"+want) || !strings.Contains(e.Hint, hint) {
 			t.Errorf("%q:\n got %v\nwant %s (hint: %s)", c.conf, err, want, hint)
+		} else if e.ID != c.id {
+			t.Errorf("%q: id %q, want %q", c.conf, e.ID, c.id)
 		}
 	}
 }

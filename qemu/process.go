@@ -16,16 +16,16 @@ func (p *planner) process() {
 	}
 	theirs := "/run/qemu/" + p.m.Name.Instance + "/qemu.pid"
 	if p.Set("pidfile") && p.Text("pidfile") != theirs {
-		p.Warn("pidfile", "read "+p.m.Layout.PidFile(p.m.Name), "ignored: QEMU's pidfile lies where only root can write")
+		p.Warn("pidfile", "read "+p.m.Layout.PidFile(p.m.Name), "ignored: QEMU's pidfile lies where only root can write").WithID("GR103")
 	}
 	p.m.Nice = p.Signed("nice")
 	if p.m.Nice < -20 || p.m.Nice > 19 {
-		p.Fail("nice", "", "%d is not between -20 and 19", p.m.Nice)
+		p.Fail("nice", "", "%d is not between -20 and 19", p.m.Nice).WithID("GR102")
 	}
 	if p.Set("oom_score_adj") {
 		score := p.Signed("oom_score_adj")
 		if score < -1000 || score > 1000 {
-			p.Fail("oom_score_adj", "", "%d is not between -1000 and 1000", score)
+			p.Fail("oom_score_adj", "", "%d is not between -1000 and 1000", score).WithID("GR102")
 		}
 		p.m.OOM = &score
 	}
@@ -42,7 +42,7 @@ func (p *planner) environment() {
 	for _, word := range p.Words("env") {
 		name, _, ok := strings.Cut(word, "=")
 		if !ok || !isVariable(name) {
-			p.Fail("env", `env="NAME=value OTHER='two words'"`, "%q is not NAME=value", word)
+			p.Fail("env", `env="NAME=value OTHER='two words'"`, "%q is not NAME=value", word).WithID("GR102")
 			continue
 		}
 		p.m.Env = append(p.m.Env, word)
@@ -61,7 +61,7 @@ func (p *planner) identityOfProcess() {
 	if p.m.UID != 0 {
 		if p.Set("user") {
 			if uid, _, err := p.host.User(p.Text("user")); err != nil || uid != p.m.UID {
-				p.Warn("user", "run guestrc as root", "ignored: only root can become another user")
+				p.Warn("user", "run guestrc as root", "ignored: only root can become another user").WithID("GR103")
 			}
 		}
 		return
@@ -69,16 +69,16 @@ func (p *planner) identityOfProcess() {
 	user := p.Text("user")
 	uid, gid, err := p.host.User(user)
 	if err != nil {
-		p.Fail("user", "create the user (useradd -r "+user+"), or name another with user=", "cannot find user %q: %v", user, err)
+		p.Fail("user", "create the user (useradd -r "+user+"), or name another with user=", "cannot find user %q: %v", user, err).WithID("GR410")
 		return
 	}
 	if p.Set("group") {
 		group := p.Text("group")
 		if gid, err = p.host.Group(group); err != nil {
-			p.Fail("group", "create the group (groupadd -r "+group+"), or name another with group=", "cannot find group %q: %v", group, err)
+			p.Fail("group", "create the group (groupadd -r "+group+"), or name another with group=", "cannot find group %q: %v", group, err).WithID("GR410")
 		}
 	} else if gid < 0 {
-		p.Fail("user", "name the group too, with group=", "user %q has no entry that says which group is its own", user)
+		p.Fail("user", "name the group too, with group=", "user %q has no entry that says which group is its own", user).WithID("GR410")
 	}
 	if uid == 0 {
 		return
@@ -137,7 +137,7 @@ func (p *planner) sockets() {
 	case console == "yes" && !p.given("serial", "nographic"):
 		p.m.Sockets.Console = in("console")
 	case console != "yes" && console != "no":
-		p.Fail("console", "yes, no or the path of a socket", "%q is none of yes, no and an absolute path", console)
+		p.Fail("console", "yes, no or the path of a socket", "%q is none of yes, no and an absolute path", console).WithID("GR102")
 	}
 }
 

@@ -45,7 +45,7 @@ func (p *planner) vsock(ready bool) {
 	if p.Set("vsock_cid") {
 		n := p.Int("vsock_cid")
 		if n < minCID || n > maxCID {
-			p.Fail("vsock_cid", "", "%d is not between %d and %d", n, minCID, maxCID)
+			p.Fail("vsock_cid", "", "%d is not between %d and %d", n, minCID, maxCID).WithID("GR102")
 			return
 		}
 		cid = uint32(n)
@@ -117,6 +117,6 @@ func (i *inspection) vsock() {
 		return
 	}
 	if err := i.host.VhostVsock(); err != nil {
-		i.fail(i.firstSet("vsock_cid", "ready"), vsockHint(err), "cannot make a vsock device: %v", err)
+		i.fail(i.firstSet("vsock_cid", "ready"), vsockHint(err), "cannot make a vsock device: %v", err).WithID("GR413")
 	}
 }
