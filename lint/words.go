@@ -105,8 +105,10 @@ func (s *script) expandParam(p *syntax.ParamExp, depth int) string {
 	case name == "RC_SVCNAME" || name == "SVCNAME":
 		return s.service()
 	}
-	if a := s.global(name); a != nil {
+	if a := s.global(name); a != nil && !(def && within(p, a.node)) { // X=${X:-default} is the default
 		return s.expandTo(a.value, depth+1)
+	} else if a != nil {
+		return s.expandTo(p.Exp.Word, depth+1)
 	}
 	if def && !s.set(name) { // the default, which conf.d may replace
 		return s.expandTo(p.Exp.Word, depth+1)
@@ -125,4 +127,9 @@ func plain(w *syntax.Word) bool {
 		}
 	}
 	return true
+}
+
+// within tells whether a node lies in another.
+func within(inner, outer syntax.Node) bool {
+	return inner.Pos().Offset() >= outer.Pos().Offset() && inner.End().Offset() <= outer.End().Offset()
 }
