@@ -3,6 +3,7 @@ package lint
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -46,22 +47,47 @@ func (s *script) parse() bool {
 		return false
 	}
 	tree, err := s.parsed(syntax.LangPOSIX)
+	for range maxNegated {
+		if err == nil || !s.negated(err) {
+			break
+		}
+		tree, err = s.parsed(syntax.LangPOSIX)
+	}
 	if err == nil {
 		s.tree = tree
 		return true
 	}
-	if tree, other := s.parsed(syntax.LangBash); other == nil {
+	tree, other := s.parsed(syntax.LangBash)
+	if other == nil {
 		s.tree, s.bash = tree, true
 		s.bashOnly(err)
 		return true
 	}
-	at, text := placeOf(err)
+	at, text := placeOf(other) // what is wrong for every shell, not the first that is bash's
 	s.report("GL002", at, "", "%s", text)
 	return false
 }
 
 func (s *script) parsed(lang syntax.LangVariant) (*syntax.File, error) {
 	return syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(bytes.NewReader(s.src), s.name)
+}
+
+// maxNegated places are mended so; each costs a reading of the file.
+const maxNegated = 16
+
+// negated parts the "!(" that the parser stumbled over, and tells whether it did:
+// in sh it is "! (", as no shell for scripts has bash's extended globs.
+func (s *script) negated(err error) bool {
+	e := new(syntax.LangError)
+	if !errors.As(err, e) {
+		return false
+	}
+	at := int(e.Pos.Offset())
+	if at+1 >= len(s.src) || string(s.src[at:at+2]) != "!(" || at > 0 && !strings.ContainsRune(" \t\n;&|", rune(s.src[at-1])) {
+		return false
+	}
+	s.src = slices.Insert(slices.Clone(s.src), at+1, ' ')
+	return true
 }
 
 // bashOnly reports what the POSIX parser stumbled over.
