@@ -31,12 +31,13 @@ func main() {
 	depends := flag.Bool("depends", false, "measure dependencies only")
 	listed := flag.Int("list", 0, "measure the list of so many real guests only, each of which takes 20 MiB")
 	all := flag.Bool("all", false, "measure the stop of many at once only")
+	checks := flag.Bool("check", false, "measure check and lint only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	if err := run(ctx, *runs, *guests, *listed, *all, *containers, *depends); err != nil {
+	if err := run(ctx, *runs, *guests, *listed, *all, *containers, *depends, *checks); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -77,7 +78,7 @@ func (b *bench) add(what, target string, times samples) {
 	fmt.Fprintf(os.Stderr, "%s: median %s ms\n", what, ms(times.at(0.5)))
 }
 
-func run(ctx context.Context, runs, guests, listed int, all, containers, depends bool) error {
+func run(ctx context.Context, runs, guests, listed int, all, containers, depends, checks bool) error {
 	runtime.LockOSThread() // children are to die with the thread that made them
 	dir, err := os.MkdirTemp("/dev/shm", "grb")
 	if err != nil {
@@ -93,7 +94,7 @@ func run(ctx context.Context, runs, guests, listed int, all, containers, depends
 		return err
 	}
 	b := &bench{ctx: ctx, runs: runs, guests: guests, listed: listed, dir: dir, tmp: tmp}
-	measures := []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.depends, b.containers, b.stopAll}
+	measures := []func() error{b.build, b.execs, b.starts, b.stops, b.statuses, b.openrc, b.depends, b.containers, b.stopAll, b.checks}
 	switch {
 	case containers:
 		measures = []func() error{b.build, b.execs, b.containers}
@@ -101,6 +102,8 @@ func run(ctx context.Context, runs, guests, listed int, all, containers, depends
 		measures = []func() error{b.build, b.stopAll}
 	case listed > 0:
 		measures = []func() error{b.build, b.execs, b.lists}
+	case checks:
+		measures = []func() error{b.build, b.execs, b.checks}
 	case depends:
 		measures = []func() error{b.build, b.depends}
 	}
