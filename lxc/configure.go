@@ -71,10 +71,11 @@ func (p *planner) locate() error {
 	if len(found) == 0 {
 		return &guest.Error{Status: guest.StatusNotConfigured, Msg: "cannot find LXC's configuration of " + p.c.Name.String(),
 			Err:  fmt.Errorf("none of these exists: %s", strings.Join(places, ", ")),
+			ID:   "GR100",
 			Hint: "name it with CONFIGFILE= in " + p.c.Layout.ConfFiles(p.c.Name)[1]}
 	}
 	if len(found) > 1 {
-		p.Warn("CONFIGFILE", "CONFIGFILE="+found[0]+" says which is meant", "taken from %s; there is %s too", found[0], strings.Join(found[1:], ", "))
+		p.Warn("CONFIGFILE", "CONFIGFILE="+found[0]+" says which is meant", "taken from %s; there is %s too", found[0], strings.Join(found[1:], ", ")).WithID("GR103")
 	}
 	p.c.ConfigFile = found[0]
 	return nil
@@ -130,7 +131,7 @@ func (p *planner) extraArgs(file *confile.Config) {
 		name, value, _ := strings.Cut(arg, "=")
 		switch {
 		case slices.Contains(ours, name), len(arg) > 2 && slices.Contains(ours, arg[:2]) && arg[1] != '-':
-			p.Fail("extra_args", "take it out", "%s is guestrc's to say", name)
+			p.Fail("extra_args", "take it out", "%s is guestrc's to say", name).WithID("GR102")
 			continue
 		case arg == "-s" && i+1 < len(p.c.ExtraArgs):
 			value = p.c.ExtraArgs[i+1]
@@ -142,7 +143,7 @@ func (p *planner) extraArgs(file *confile.Config) {
 		}
 		defined, err := confile.Parse("extra_args", []byte(value+"\n"))
 		if err != nil {
-			p.Fail("extra_args", "-s KEY=VALUE", "%v", err)
+			p.Fail("extra_args", "-s KEY=VALUE", "%v", err).WithID("GR102")
 			continue
 		}
 		file.Entries = append(file.Entries, defined.Entries...)
@@ -167,7 +168,7 @@ func (p *planner) stop() {
 	case p.Set("stop_schedule"):
 		text = p.Text("stop_schedule")
 		if p.Set("TIMEOUT") {
-			p.Warn("TIMEOUT", "take it out, or stop_schedule", "ignored: stop_schedule is set")
+			p.Warn("TIMEOUT", "take it out, or stop_schedule", "ignored: stop_schedule is set").WithID("GR103")
 		}
 	case p.Set("TIMEOUT"):
 		text = strings.Replace(text, "halt/60", "halt/"+strconv.Itoa(int(p.Seconds("TIMEOUT")/time.Second)), 1)
@@ -179,7 +180,7 @@ func (p *planner) stop() {
 		if errors.As(err, &syntax) {
 			hint = syntax.HintText()
 		}
-		p.Fail("stop_schedule", hint, "%v", err)
+		p.Fail("stop_schedule", hint, "%v", err).WithID("GR102")
 	}
 	p.c.Schedule = schedule
 	p.c.Stop = StopPolicy{
@@ -195,7 +196,7 @@ func (p *planner) signal(variable, key string) int {
 	if p.Set(variable) {
 		n, err := parseSignal(p.Text(variable))
 		if err != nil {
-			p.Fail(variable, "a name such as SIGPWR or SIGRTMIN+3", "%v", err)
+			p.Fail(variable, "a name such as SIGPWR or SIGRTMIN+3", "%v", err).WithID("GR102")
 		}
 		chosen = n
 	}
@@ -208,11 +209,11 @@ func (p *planner) signal(variable, key string) int {
 	}
 	n, err := parseSignal(e.Value)
 	if err != nil {
-		p.c.warnings = append(p.c.warnings, problem(e.Pos, "a name such as SIGPWR or SIGRTMIN+3", "%s: %v", key, err))
+		p.c.warnings = append(p.c.warnings, problem(e.Pos, "a name such as SIGPWR or SIGRTMIN+3", "%s: %v", key, err).WithID("GR102"))
 		return chosen
 	}
 	if chosen != 0 && chosen != n {
-		p.Warn(variable, "take it out, or "+key+" in "+e.Pos.String(), "ignored: %s is %s", key, e.Value)
+		p.Warn(variable, "take it out, or "+key+" in "+e.Pos.String(), "ignored: %s is %s", key, e.Value).WithID("GR103")
 	}
 	return n
 }

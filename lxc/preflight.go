@@ -13,6 +13,7 @@ import (
 
 	"github.com/guestrc/guestrc/bridge"
 	"github.com/guestrc/guestrc/cgroup"
+	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
 	"github.com/guestrc/guestrc/lxc/confile"
 )
@@ -39,8 +40,10 @@ func (c *Container) Preflight(ctx context.Context, others []guest.Claim) error {
 	return errors.Join(i.errs...)
 }
 
-func (i *inspection) fail(at confile.Pos, hint, format string, args ...any) {
-	i.errs = append(i.errs, problem(at, hint, format, args...))
+func (i *inspection) fail(at confile.Pos, hint, format string, args ...any) *confd.Error {
+	e := problem(at, hint, format, args...)
+	i.errs = append(i.errs, e)
+	return e
 }
 
 func (i *inspection) program() {
@@ -57,12 +60,12 @@ func (i *inspection) legacy() {
 		hint := "guestrc migrate " + i.c.Name.String() + " --diff"
 		switch {
 		case n == shown:
-			i.fail(e.Pos, hint, "and %d more of LXC 2's keys", len(legacy)-shown)
+			i.fail(e.Pos, hint, "and %d more of LXC 2's keys", len(legacy)-shown).WithID("GR501")
 			return
 		case e.Dropped:
-			i.fail(e.Pos, hint, "%s is a key of LXC 2 that has no successor", e.Written)
+			i.fail(e.Pos, hint, "%s is a key of LXC 2 that has no successor", e.Written).WithID("GR501")
 		default:
-			i.fail(e.Pos, hint, "%s is a key of LXC 2, now spelt %s", e.Written, e.Key)
+			i.fail(e.Pos, hint, "%s is a key of LXC 2, now spelt %s", e.Written, e.Key).WithID("GR501")
 		}
 	}
 }
@@ -72,7 +75,7 @@ func (i *inspection) legacy() {
 func (i *inspection) namespaces() {
 	for _, e := range i.c.file.All("lxc.namespace.keep") {
 		if i.c.Rootfs.Type != "" && slices.Contains(strings.Fields(e.Value), "mnt") {
-			i.fail(e.Pos, "take mnt out", "lxc.namespace.keep has mnt: LXC would replace the host's root by the container's")
+			i.fail(e.Pos, "take mnt out", "lxc.namespace.keep has mnt: LXC would replace the host's root by the container's").WithID("GR512")
 		}
 	}
 }
@@ -87,7 +90,7 @@ func (i *inspection) cgroups() {
 		err = errors.New("no hierarchy can be written")
 	}
 	if err != nil {
-		i.errs = append(i.errs, &guest.Error{Status: guest.StatusFailed, Msg: "cannot use control groups", Err: err,
+		i.errs = append(i.errs, &guest.Error{Status: guest.StatusFailed, Msg: "cannot use control groups", Err: err, ID: "GR409",
 			Hint: "mount cgroup2 on /sys/fs/cgroup; on OpenRC: rc-service cgroups start"})
 	}
 }
@@ -104,7 +107,7 @@ func (i *inspection) rootfs() {
 			err = errors.New("it is not a directory")
 		}
 		if err != nil {
-			i.fail(r.Pos, "is its file system mounted?", "cannot use the rootfs %s: %v", path, cause(err))
+			i.fail(r.Pos, "is its file system mounted?", "cannot use the rootfs %s: %v", path, cause(err)).WithID("GR510")
 		}
 	}
 }
@@ -126,7 +129,7 @@ func (i *inspection) init() {
 	if e, ok := i.c.file.Get("lxc.init.cmd"); ok {
 		at = e.Pos
 	}
-	i.fail(at, "lxc.init.cmd names the container's init, by its path inside", "cannot use %s in the rootfs as init: %v", path, cause(err))
+	i.fail(at, "lxc.init.cmd names the container's init, by its path inside", "cannot use %s in the rootfs as init: %v", path, cause(err)).WithID("GR511")
 }
 
 func missing(path string) bool {
@@ -142,18 +145,18 @@ func (i *inspection) nets() {
 		}
 		if n.Type != "veth" || n.VethMode == "router" {
 			if ok, err := bridge.Exists(n.Link); err == nil && !ok {
-				i.fail(n.Pos, "", "there is no network interface %s", n.Link)
+				i.fail(n.Pos, "", "there is no network interface %s", n.Link).WithID("GR301")
 			}
 			continue
 		}
 		exists, is, err := bridge.IsBridge(n.Link)
 		switch {
 		case err != nil:
-			i.fail(n.Pos, "", "cannot ask for the bridge %s: %v", n.Link, err)
+			i.fail(n.Pos, "", "cannot ask for the bridge %s: %v", n.Link, err).WithID("GR301")
 		case !exists:
-			i.fail(n.Pos, "guestrc start net."+n.Link+", once /etc/conf.d/net."+n.Link+" describes it; or: ip link add "+n.Link+" type bridge && ip link set "+n.Link+" up", "there is no bridge %s", n.Link)
+			i.fail(n.Pos, "guestrc start net."+n.Link+", once /etc/conf.d/net."+n.Link+" describes it; or: ip link add "+n.Link+" type bridge && ip link set "+n.Link+" up", "there is no bridge %s", n.Link).WithID("GR301")
 		case !is:
-			i.fail(n.Pos, "", "%s is not a bridge", n.Link)
+			i.fail(n.Pos, "", "%s is not a bridge", n.Link).WithID("GR301")
 		}
 	}
 }
@@ -168,14 +171,14 @@ func (i *inspection) mounts() {
 	for _, m := range mounts {
 		if _, ok := i.c.inside(m.Target); !ok {
 			i.fail(m.Pos, "write the target without a leading slash, relative to the rootfs",
-				"the mount target %s lies outside the rootfs: LXC would leave it out without a word", m.Target)
+				"the mount target %s lies outside the rootfs: LXC would leave it out without a word", m.Target).WithID("GR503")
 		}
 		bind := slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 		if !bind || !filepath.IsAbs(m.Source) || slices.Contains(m.Options, "optional") {
 			continue
 		}
 		if _, err := os.Stat(m.Source); errors.Is(err, os.ErrNotExist) {
-			i.fail(m.Pos, "with the option \"optional\" LXC does without it", "cannot mount %s: it does not exist", m.Source)
+			i.fail(m.Pos, "with the option \"optional\" LXC does without it", "cannot mount %s: it does not exist", m.Source).WithID("GR504")
 		}
 	}
 }
@@ -232,10 +235,10 @@ func (i *inspection) claims(others []guest.Claim) {
 				continue
 			}
 			if n.HWAddr != "" && slices.Contains(other.MACs, strings.ToLower(n.HWAddr)) {
-				i.fail(n.Pos, "choose another", "the address %s belongs to the running guest %s", n.HWAddr, other.Guest)
+				i.fail(n.Pos, "choose another", "the address %s belongs to the running guest %s", n.HWAddr, other.Guest).WithID("GR302")
 			}
 			if n.VethPair != "" && slices.Contains(other.Taps, n.VethPair) {
-				i.fail(n.Pos, "choose another", "the interface %s belongs to the running guest %s", n.VethPair, other.Guest)
+				i.fail(n.Pos, "choose another", "the interface %s belongs to the running guest %s", n.VethPair, other.Guest).WithID("GR306")
 			}
 		}
 	}
@@ -250,12 +253,12 @@ func (i *inspection) orphans(ctx context.Context) {
 	if i.c.elsewhere(ctx) {
 		i.errs = append(i.errs, &guest.Error{Status: guest.StatusRefused,
 			Msg:  "cannot start " + i.c.Name.String() + ": it runs already, with its monitor in another network namespace",
-			Hint: "stop it from there"})
+			Hint: "stop it from there", ID: "GR514"})
 	}
 	if pids := i.c.inTheWay(ctx); len(pids) > 0 {
 		i.errs = append(i.errs, &guest.Error{Status: guest.StatusRefused,
 			Msg:  fmt.Sprintf("cannot start %s: processes are in a cgroup of its name, and no monitor of it answers: %v", i.c.Name, pids),
-			Hint: "look at them (ps), and end them if they are of an earlier run"})
+			Hint: "look at them (ps), and end them if they are of an earlier run", ID: "GR514"})
 	}
 }
 

@@ -29,7 +29,7 @@ func findProgram(name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", &guest.Error{Status: guest.StatusNotInstalled, Msg: "cannot find " + name, Err: exec.ErrNotFound, Hint: "install LXC"}
+	return "", &guest.Error{Status: guest.StatusNotInstalled, Msg: "cannot find " + name, Err: exec.ErrNotFound, Hint: "install LXC", ID: "GR408"}
 }
 
 // startProgramPath is what the monitor was started from.

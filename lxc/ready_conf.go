@@ -27,11 +27,11 @@ func (p *planner) readiness() {
 	case "systemd", "openrc":
 		p.readyInside()
 		if p.c.Rootfs.Type == "" {
-			p.Fail("ready", "ready=init", "the container's files are the host's, and with them what tells of %s", how)
+			p.Fail("ready", "ready=init", "the container's files are the host's, and with them what tells of %s", how).WithID("GR102")
 		}
 	}
 	if p.Set("ready_address") && how != "tcp" {
-		p.Warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT")
+		p.Warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT").WithID("GR103")
 	}
 }
 
@@ -40,11 +40,11 @@ func (p *planner) readyExec(text string) {
 	v.Text = text
 	words, err := confd.SplitWords(v)
 	if err != nil {
-		p.Fail("ready", "", "%v", err)
+		p.Fail("ready", "", "%v", err).WithID("GR102")
 		return
 	}
 	if len(words) == 0 || words[0] == "" {
-		p.Fail("ready", "exec:/usr/bin/test -e /run/up", "exec wants a command")
+		p.Fail("ready", "exec:/usr/bin/test -e /run/up", "exec wants a command").WithID("GR102")
 	}
 	p.c.Readiness.Exec = words
 	p.readyInside()
@@ -55,7 +55,7 @@ func (p *planner) readyInside() {
 	for _, own := range answers {
 		if e, ok := p.keeps(own.namespace); ok {
 			p.Fail("ready", "take "+own.namespace+" out of lxc.namespace.keep in "+e.Pos.String()+", or ready=init",
-				"the container shares the host's %s namespace: what runs inside would tell of the host's %s", own.namespace, own.what)
+				"the container shares the host's %s namespace: what runs inside would tell of the host's %s", own.namespace, own.what).WithID("GR102")
 		}
 	}
 }
@@ -73,7 +73,7 @@ func (p *planner) keeps(namespace string) (confile.Entry, bool) {
 func (p *planner) readyTCP(text string) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		p.Fail("ready", "ready=tcp:22", "%q is not a TCP port", text)
+		p.Fail("ready", "ready=tcp:22", "%q is not a TCP port", text).WithID("GR102")
 		return
 	}
 	p.c.Readiness.Port = uint16(port)
@@ -81,7 +81,7 @@ func (p *planner) readyTCP(text string) {
 	switch {
 	case host == "":
 		if p.onHostNet() {
-			p.Fail("ready", "ready_address=127.0.0.1", "tcp:%d needs ready_address: the container's network is the host's, whose other services have ports too", port)
+			p.Fail("ready", "ready_address=127.0.0.1", "tcp:%d needs ready_address: the container's network is the host's, whose other services have ports too", port).WithID("GR102")
 		}
 		return
 	case strings.HasPrefix(host, "[") || strings.Count(host, ":") == 1:
@@ -90,7 +90,7 @@ func (p *planner) readyTCP(text string) {
 		p.c.Readiness.Address = net.JoinHostPort(host, text)
 	}
 	if _, _, err := net.SplitHostPort(p.c.Readiness.Address); err != nil {
-		p.Fail("ready_address", "192.0.2.7, [2001:db8::7]:22", "%v", err)
+		p.Fail("ready_address", "192.0.2.7, [2001:db8::7]:22", "%v", err).WithID("GR102")
 	}
 }
 
@@ -110,10 +110,10 @@ func (p *planner) readyConsole(pattern string) {
 	r := &p.c.Readiness
 	r.Pattern = pattern
 	if _, err := regexp.Compile(pattern); err != nil {
-		p.Fail("ready", "a regular expression as in RE2: console:login:", "%v", err)
+		p.Fail("ready", "a regular expression as in RE2: console:login:", "%v", err).WithID("GR102")
 	}
 	if e, ok := p.c.file.Get("lxc.console.path"); ok && e.Value == "none" {
-		p.Fail("ready", "take it out, or ready=init", "the container has no console: lxc.console.path in %s", e.Pos)
+		p.Fail("ready", "take it out, or ready=init", "the container has no console: lxc.console.path in %s", e.Pos).WithID("GR102")
 	}
 	if e, ok := p.c.file.Get("lxc.console.logfile"); ok {
 		r.Console, r.From = e.Value, size(e.Value)

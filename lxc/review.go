@@ -25,7 +25,7 @@ func (c *Container) review() []*confd.Error {
 		if near, ok := confile.Nearest(e.Key); ok {
 			hint = "did you mean " + near + "?"
 		}
-		r.warn(e.Pos, hint, "unknown key %q: LXC may refuse to start the container", e.Written)
+		r.warn(e.Pos, hint, "unknown key %q: LXC may refuse to start the container", e.Written).WithID("GR502")
 	}
 	return r.found
 }
@@ -35,15 +35,17 @@ type reviewer struct {
 	found []*confd.Error
 }
 
-func (r *reviewer) warn(at confile.Pos, hint, format string, args ...any) {
-	r.found = append(r.found, problem(at, hint, format, args...))
+func (r *reviewer) warn(at confile.Pos, hint, format string, args ...any) *confd.Error {
+	e := problem(at, hint, format, args...)
+	r.found = append(r.found, e)
+	return e
 }
 
 // names: LXC knows the container by the guest's name, whatever it calls itself.
 func (r *reviewer) names() {
 	e, ok := r.c.file.Get("lxc.uts.name")
 	if ok && e.Value != r.c.instance() {
-		r.warn(e.Pos, "", "the container's host name is %q, while the guest is called %q", e.Value, r.c.instance())
+		r.warn(e.Pos, "", "the container's host name is %q, while the guest is called %q", e.Value, r.c.instance()).WithID("GR515")
 	}
 }
 
@@ -58,7 +60,7 @@ func (r *reviewer) capabilities() {
 		at, _ = r.c.file.Get("lxc.cap.keep")
 	}
 	r.warn(at.Pos, "let the container keep sys_boot: in its own pid namespace it is harmless",
-		"the container has no CAP_SYS_BOOT, so its init cannot power off; a stop ends it when nothing but init is left")
+		"the container has no CAP_SYS_BOOT, so its init cannot power off; a stop ends it when nothing but init is left").WithID("GR507")
 }
 
 // shares are namespaces that the container has in common with the host.
@@ -88,7 +90,7 @@ func (r *reviewer) sharing() {
 	for _, ns := range namespaces {
 		name := ns.name
 		if at, ok := shared[name]; ok {
-			r.warn(at, "", "the container shares the host's %s namespace: the rung exec is refused, as a shutdown inside could reach the host", name)
+			r.warn(at, "", "the container shares the host's %s namespace: the rung exec is refused, as a shutdown inside could reach the host", name).WithID("GR508")
 		}
 	}
 }
@@ -102,7 +104,7 @@ func (r *reviewer) hostMounts() {
 		bind := slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 		if source := filepath.Clean(m.Source); bind && (source == "/" || slices.Contains(controlPoints, source)) {
 			r.warn(m.Pos, "mount only what the container needs from there",
-				"the host's %s is visible inside: a shutdown inside may reach the host's init, and the rung exec is refused", m.Source)
+				"the host's %s is visible inside: a shutdown inside may reach the host's init, and the rung exec is refused", m.Source).WithID("GR509")
 		}
 	}
 }
@@ -114,9 +116,9 @@ func (r *reviewer) limits() {
 	host1, host2 := cgroupVersions()
 	switch {
 	case !host1 && len(v2) == 0 && len(v1) > 0:
-		r.warn(v1[0].Pos, "lxc.cgroup2. sets those of version 2", "lxc.cgroup. is without effect: this host has no cgroup v1")
+		r.warn(v1[0].Pos, "lxc.cgroup2. sets those of version 2", "lxc.cgroup. is without effect: this host has no cgroup v1").WithID("GR506")
 	case !host2 && len(v1) == 0 && len(v2) > 0:
-		r.warn(v2[0].Pos, "lxc.cgroup. sets those of version 1", "lxc.cgroup2. is without effect: this host has no cgroup v2 with controllers")
+		r.warn(v2[0].Pos, "lxc.cgroup. sets those of version 1", "lxc.cgroup2. is without effect: this host has no cgroup v2 with controllers").WithID("GR506")
 	}
 }
 

@@ -1,11 +1,13 @@
 package lxc
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
 )
 
@@ -36,32 +38,67 @@ func described(t *testing.T, lines string) (*Container, string) {
 	return c, l.Root
 }
 
+// found wants one fault with the id that want begins with, and with the words
+// after it; or no fault.
+func found(t *testing.T, what string, all []*confd.Error, want string) {
+	t.Helper()
+	id, text, _ := strings.Cut(want, " ")
+	if len(all) == 0 && want == "" || len(all) == 1 && all[0].ID == id && strings.Contains(all[0].Msg, text) {
+		return
+	}
+	t.Errorf("%s: found %d, want %q", what, len(all), want)
+	for _, e := range all {
+		t.Logf("%s %v", e.ID, e)
+	}
+}
+
+// faults takes a joined error apart.
+func faults(t *testing.T, err error) (all []*confd.Error) {
+	t.Helper()
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range several.Unwrap() {
+			all = append(all, faults(t, e)...)
+		}
+		return all
+	}
+	var at *confd.Error
+	var bare *guest.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &at):
+		all = append(all, at)
+	case errors.As(err, &bare):
+		all = append(all, &confd.Error{Msg: bare.Error(), ID: bare.ID})
+	default:
+		t.Errorf("a fault without an id: %v", err)
+	}
+	return all
+}
+
 func TestReviewFindsWhatIsRisky(t *testing.T) {
 	for lines, want := range map[string]string{
 		"":                                               "",
-		"lxc.uts.name = other":                           `host name is "other", while the guest is called "web"`,
-		"lxc.cap.drop = mknod sys_boot":                  "no CAP_SYS_BOOT",
+		"lxc.uts.name = other":                           `GR515 host name is "other", while the guest is called "web"`,
+		"lxc.cap.drop = mknod sys_boot":                  "GR507 no CAP_SYS_BOOT",
 		"lxc.cap.drop = mknod":                           "",
-		"lxc.cap.keep = chown":                           "no CAP_SYS_BOOT",
+		"lxc.cap.keep = chown":                           "GR507 no CAP_SYS_BOOT",
 		"lxc.cap.keep = chown sys_boot":                  "",
-		"lxc.net.0.type = none":                          "shares the host's net namespace",
+		"lxc.net.0.type = none":                          "GR508 shares the host's net namespace",
 		"lxc.net.0.type = empty":                         "",
-		"lxc.namespace.keep = pid ipc":                   "shares the host's pid namespace",
-		"lxc.namespace.share.net = 1":                    "shares the host's net namespace",
+		"lxc.namespace.keep = pid":                       "GR508 shares the host's pid namespace",
+		"lxc.namespace.share.net = 1":                    "GR508 shares the host's net namespace",
 		"lxc.namespace.share.net = other":                "",
-		"lxc.mount.entry = /run run none bind 0 0":       "the host's /run is visible inside",
-		"lxc.mount.entry = /run/ run none rbind 0 0":     "the host's /run/ is visible inside",
-		"lxc.mount.entry = /dev dev none bind 0 0":       "the host's /dev is visible inside",
-		"lxc.mount.entry = / mnt none rbind 0 0":         "the host's / is visible inside",
-		"lxc.mount.entry = /run/initctl x none bind 0 0": "the host's /run/initctl is visible inside",
+		"lxc.mount.entry = /run run none bind 0 0":       "GR509 the host's /run is visible inside",
+		"lxc.mount.entry = /run/ run none rbind 0 0":     "GR509 the host's /run/ is visible inside",
+		"lxc.mount.entry = /dev dev none bind 0 0":       "GR509 the host's /dev is visible inside",
+		"lxc.mount.entry = / mnt none rbind 0 0":         "GR509 the host's / is visible inside",
+		"lxc.mount.entry = /run/initctl x none bind 0 0": "GR509 the host's /run/initctl is visible inside",
 		"lxc.mount.entry = /srv srv none bind 0 0":       "",
 		"lxc.mount.entry = tmpfs run tmpfs rw 0 0":       "",
-		"lxc.uts.nmae = web":                             `unknown key "lxc.uts.nmae"`,
+		"lxc.uts.nmae = web":                             `GR502 unknown key "lxc.uts.nmae"`,
 	} {
 		c, _ := described(t, lines)
-		if said := warned(c); !strings.Contains(said, want) || want == "" && said != "" {
-			t.Errorf("%s: warnings %q, want %q", lines, said, want)
-		}
+		found(t, lines, c.Warnings(), want)
 		for _, w := range c.Warnings() {
 			if !strings.HasSuffix(w.Pos.File, "web/config") || w.Pos.Line == 0 {
 				t.Errorf("%s: no place: %v", lines, w)
@@ -73,29 +110,26 @@ func TestReviewFindsWhatIsRisky(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	taken := []guest.Claim{{Guest: "qemu.db", MACs: []string{"52:54:00:00:00:01"}, Taps: []string{"vethdb"}}}
 	for lines, want := range map[string]string{
-		"":                               "",
-		"lxc.rootfs.path = dir:/nowhere": "cannot use the rootfs /nowhere",
-		"lxc.rootfs.path = overlay:/nowhere:/neither":                               "cannot use the rootfs /neither",
-		"lxc.init.cmd = /sbin/other":                                                "cannot use /sbin/other in the rootfs as init",
+		"":                                     "",
+		"lxc.rootfs.path = dir:/nowhere":       "GR510 cannot use the rootfs /nowhere",
+		"lxc.rootfs.path = overlay:/:/neither": "GR510 cannot use the rootfs /neither",
+		"lxc.init.cmd = /sbin/other":           "GR511 cannot use /sbin/other in the rootfs as init",
 		"lxc.init.cmd = /sbin/other --x\nlxc.mount.entry = /usr sbin none bind 0 0": "",
-		"lxc.mount.entry = /tmp /srv none bind 0 0":                                 "/srv lies outside the rootfs",
-		"lxc.mount.entry = /tmp a/../../b none bind 0 0":                            "a/../../b lies outside the rootfs",
+		"lxc.mount.entry = /tmp /srv none bind 0 0":                                 "GR503 /srv lies outside the rootfs",
+		"lxc.mount.entry = /tmp a/../../b none bind 0 0":                            "GR503 a/../../b lies outside the rootfs",
 		"lxc.mount.entry = /tmp /usr/lib/lxc/rootfs/srv none bind 0 0":              "",
-		"lxc.mount.entry = /none srv none bind 0 0":                                 "cannot mount /none",
+		"lxc.mount.entry = /none srv none bind 0 0":                                 "GR504 cannot mount /none",
 		"lxc.mount.entry = /none srv none bind,optional 0 0":                        "",
-		"lxc.net.0.type = veth\nlxc.net.0.link = none0":                             "there is no bridge none0",
-		"lxc.net.0.type = veth\nlxc.net.0.link = lo":                                "lo is not a bridge",
-		"lxc.net.0.type = macvlan\nlxc.net.0.link = none0":                          "there is no network interface none0",
-		"lxc.net.0.type = veth\nlxc.net.0.hwaddr = 52:54:00:00:00:01":               "belongs to the running guest qemu.db",
-		"lxc.net.0.type = veth\nlxc.net.0.veth.pair = vethdb":                       "belongs to the running guest qemu.db",
-		"lxc.utsname = web":  "lxc.utsname is a key of LXC 2, now spelt lxc.uts.name",
-		"lxc.pivotdir = mnt": "lxc.pivotdir is a key of LXC 2 that has no successor",
+		"lxc.net.0.type = veth\nlxc.net.0.link = none0":                             "GR301 there is no bridge none0",
+		"lxc.net.0.type = veth\nlxc.net.0.link = lo":                                "GR301 lo is not a bridge",
+		"lxc.net.0.type = macvlan\nlxc.net.0.link = none0":                          "GR301 there is no network interface none0",
+		"lxc.net.0.type = veth\nlxc.net.0.hwaddr = 52:54:00:00:00:01":               "GR302 belongs to the running guest qemu.db",
+		"lxc.net.0.type = veth\nlxc.net.0.veth.pair = vethdb":                       "GR306 belongs to the running guest qemu.db",
+		"lxc.utsname = web":  "GR501 lxc.utsname is a key of LXC 2, now spelt lxc.uts.name",
+		"lxc.pivotdir = mnt": "GR501 lxc.pivotdir is a key of LXC 2 that has no successor",
 	} {
 		c, _ := described(t, lines)
-		err := c.Preflight(t.Context(), taken)
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: %v, want %q", lines, err, want)
-		}
+		found(t, lines, faults(t, c.Preflight(t.Context(), taken)), want)
 	}
 }
 

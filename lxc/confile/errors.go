@@ -17,8 +17,11 @@ type (
 func place(file string, line, col int) Pos { return Pos{File: file, Line: line, Col: col} }
 
 func errorf(p Pos, hint, format string, args ...any) *Error {
-	return &Error{Pos: p, Hint: hint, Msg: fmt.Sprintf(format, args...)}
+	return &Error{Pos: p, Hint: hint, Msg: fmt.Sprintf(format, args...), ID: unusable}
 }
+
+// unusable is the id of all that keeps a file from being used.
+const unusable = "GR100"
 
 // maxErrors is how many faults are told; a file with more is no configuration.
 const maxErrors = 20

@@ -45,7 +45,7 @@ func eachLine(e Entry, add func(string, Pos)) error {
 	}
 	text, _, err := readFile(e.Value)
 	if err != nil {
-		return &Error{Pos: e.Pos, Msg: "cannot read " + e.Value + ": " + cause(err).Error(), Err: err}
+		return &Error{Pos: e.Pos, Msg: "cannot read " + e.Value + ": " + cause(err).Error(), Err: err, ID: unusable}
 	}
 	number := 0
 	for line := range strings.Lines(string(text)) {

@@ -69,7 +69,7 @@ func (r *reader) load(path string) {
 func (r *reader) file(path string) *Error {
 	text, id, err := readFile(path)
 	if err != nil {
-		return &Error{Msg: fmt.Sprintf("cannot read %s: %v", path, cause(err)), Err: err}
+		return &Error{Msg: fmt.Sprintf("cannot read %s: %v", path, cause(err)), Err: err, ID: unusable}
 	}
 	switch {
 	case len(r.open) > maxDepth:
@@ -147,7 +147,7 @@ func (r *reader) include(st *statement) {
 	}
 	names, err := readDir(path)
 	if err != nil {
-		fail(&Error{Msg: fmt.Sprintf("cannot include %s: %v", path, cause(err)), Err: err})
+		fail(&Error{Msg: fmt.Sprintf("cannot include %s: %v", path, cause(err)), Err: err, ID: unusable})
 		return
 	}
 	r.dirs = append(r.dirs, path)
