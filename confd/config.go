@@ -39,6 +39,7 @@ type Error struct {
 	Hint string // what to do or write instead; may be empty
 	Err  error  // what the system said; may be nil, and Msg says it too
 	ID   string // what sort of fault it is, as docs/checks.md has it ("GR101"); may be empty
+	Var  string // the variable that is unknown, where that is the fault
 }
 
 // WithID gives the error the id of a sort of faults.

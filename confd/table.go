@@ -62,6 +62,7 @@ func (t Table) unknown(value Value) *Error {
 	if near, ok := t.Nearest(value.Name); ok {
 		e.Hint = "did you mean " + `"` + near + `"?`
 	}
+	e.Var = value.Name
 	return e.WithID(unknownID)
 }
 

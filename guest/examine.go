@@ -2,6 +2,9 @@ package guest
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"sync"
 
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/pidfile"
@@ -48,9 +51,12 @@ const (
 // Examination is all that can be known of one guest before a start.
 type Examination struct {
 	Name     Name
-	Status   Status   // of n; not asked where Err is set
-	Files    []string // that describe it, as far as they were read
-	Err      error    // why its files cannot be used; then nothing below is known
+	Nothing  bool          // describes it; then Err says so
+	Config   *confd.Config // its conf.d files; nil where they cannot be read
+	Vars     confd.Table   // of its kind
+	Status   Status        // of n, as far as anything describes it or tells of it
+	Files    []string      // that describe it, as far as they were read
+	Err      error         // why its files cannot be used; then nothing below is known
 	Warnings []*confd.Error
 	Refusal  error          // why a start would be refused
 	Faults   []*confd.Error // what else is wrong
@@ -58,25 +64,56 @@ type Examination struct {
 	Plan     Plan
 }
 
-// Examine looks at n as check does. It takes no lock and changes nothing. An
-// error is one of looking.
-func (h *House) Examine(ctx context.Context, n Name) (Examination, error) {
-	x := Examination{Name: n}
-	_, i, err := h.configure(ctx, n)
+// onlyLooks marks the context of those who only look.
+type onlyLooks struct{}
+
+// OnlyLooks tells whether whoever asks wants nothing executed, and nothing
+// written, not even to a cache: an answer that would need that is left out.
+func OnlyLooks(ctx context.Context) bool { return ctx.Value(onlyLooks{}) != nil }
+
+// Examiner looks at guests as check does, at many at one time: files that they
+// share are read once, and so are the claims of those that run. It takes no lock
+// and changes nothing. Several goroutines may call it. An error is one of looking.
+func (h *House) Examiner() func(ctx context.Context, n Name) (Examination, error) {
+	var loader confd.Loader
+	claims := sync.OnceValues(func() ([]Claim, error) { return h.claims(Name{}) })
+	return func(ctx context.Context, n Name) (Examination, error) {
+		return h.examine(context.WithValue(ctx, onlyLooks{}, true), n, loader.Load, claims)
+	}
+}
+
+// reading is how conf.d files are read.
+type reading func(files []string, preset map[string]string) (*confd.Config, error)
+
+func (h *House) examine(ctx context.Context, n Name, load reading, claims func() ([]Claim, error)) (x Examination, err error) {
+	x.Name = n
+	k, err := h.kind(n)
 	if err != nil {
-		x.Err = err
+		return x, err
+	}
+	x.Vars = k.Vars()
+	if x.Config, x.Err = h.load(n, load); x.Err != nil {
+		x.Nothing = errors.Is(x.Err, fs.ErrNotExist)
+		x.Status, _ = h.Status(ctx, n, false) // of one that never ran there is none
+		return x, nil
+	}
+	x.Files = x.Config.Files
+	if x.Status, err = h.Status(ctx, n, false); err != nil {
+		return x, err
+	}
+	i, err := k.Configure(ctx, h.Layout, n, x.Config)
+	if err != nil {
+		x.Err = withStatus(StatusNotConfigured, cannotUse(n), err)
+		x.Warnings, _ = x.Vars.Check(x.Config) // what is at fault is in Err
 		return x, nil
 	}
 	x.Plan, x.Warnings = i.Plan(), i.Warnings()
 	x.Files = x.Plan.Files
-	running, err := h.claims(Name{})
+	running, err := claims()
 	if err != nil {
 		return x, err
 	}
 	x.Refusal = i.Preflight(ctx, running)
-	if x.Status, err = h.Status(ctx, n, false); err != nil {
-		return x, err
-	}
 	e, ok := i.(Examiner)
 	if !ok {
 		return x, nil
@@ -93,17 +130,26 @@ func (h *House) Examine(ctx context.Context, n Name) (Examination, error) {
 	return x, nil
 }
 
-// Holds are those of n, whatever else is wrong with it; of files that cannot be
-// used there are none.
-func (h *House) Holds(ctx context.Context, n Name) []Hold {
-	_, i, err := h.configure(ctx, n)
-	if err != nil {
+// Holder gives what guests hold, each for itself, whatever else is wrong with it;
+// of files that cannot be used there is nothing. Several goroutines may call it.
+func (h *House) Holder() func(ctx context.Context, n Name) []Hold {
+	var loader confd.Loader
+	return func(ctx context.Context, n Name) []Hold {
+		ctx = context.WithValue(ctx, onlyLooks{}, true)
+		k, err := h.kind(n)
+		if err != nil {
+			return nil
+		}
+		c, err := h.load(n, loader.Load)
+		if err != nil {
+			return nil
+		}
+		i, err := k.Configure(ctx, h.Layout, n, c)
+		if e, ok := i.(Examiner); ok && err == nil {
+			return e.Holds()
+		}
 		return nil
 	}
-	if e, ok := i.(Examiner); ok {
-		return e.Holds()
-	}
-	return nil
 }
 
 // process is what runs of n; nil where nothing does.
