@@ -61,8 +61,6 @@ func (v volume) read(at uint64, n int) ([]byte, error) {
 	return v.disk.read(v.start+at, n)
 }
 
-func (v volume) all() bool { return v.start == 0 }
-
 // zeros tells whether b holds nothing else.
 func zeros(b []byte) bool {
 	for _, c := range b {
