@@ -24,6 +24,7 @@ type script struct {
 	calls   []*call              // every simple command with a name, as they stand in the file
 	assigns []*assign            // every assignment, those before a command and of local, export, readonly included
 	nodes   []*frame             // every node, each before what lies in it
+	guards  map[string]bool      // variables that are set or looked at anywhere; nil: see guarded
 
 	found []finding.Finding
 }

@@ -1,0 +1,26 @@
+package lint
+
+import (
+	"bytes"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/guestrc/guestrc/confd"
+)
+
+// legacy looks for what OpenRC has given up, or keeps for old scripts alone.
+func (s *script) legacy() {
+	first, _, _ := bytes.Cut(s.src, []byte("\n"))
+	if bytes.HasSuffix(bytes.TrimSpace(first), []byte("/runscript")) {
+		s.at("GL307", confd.Pos{File: s.name, Line: 1, Col: 1}, "", "the interpreter is runscript, which OpenRC has no longer")
+	}
+	if s.set("SVCNAME") {
+		return
+	}
+	for _, f := range s.nodes {
+		if p, ok := f.node.(*syntax.ParamExp); ok && p.Param != nil && p.Param.Value == "SVCNAME" {
+			s.report("GL308", p.Pos(), "", "SVCNAME is the old name of RC_SVCNAME")
+			break
+		}
+	}
+}
