@@ -186,8 +186,8 @@ func Rules() finding.Catalogue {
 		{ID: "GR516", Title: "a mount target that does not exist", Severity: finding.Error,
 			Why: "LXC does not start the container, and does not say which line it was.",
 			Fix: "make it in the rootfs, or give the mount the option create=dir or create=file"},
-		{ID: "GR517", Title: "a rootfs of other owners than the container's", Severity: finding.Error,
-			Why: "Files whose owner lxc.idmap has no number for are nobody's inside: the container's root can change none of them.",
+		{ID: "GR517", Title: "a rootfs of other owners than the container's", Severity: finding.Warning,
+			Why: "Root inside does not own its files: with lxc.idmap it can change none of them, without it setuid programs run as another user.",
 			Fix: "move the owners by as much as lxc.idmap does, or lxc.rootfs.options = idmap=container"},
 		{ID: "GR518", Title: "a rootfs that every user of the host can enter", Severity: finding.Warning,
 			Why: "Whatever is setuid root in there is so for the host's users, and whoever is root inside can put more of it there.",
@@ -204,6 +204,9 @@ func Rules() finding.Catalogue {
 		{ID: "GR522", Title: "an id map that the host's /etc/subuid does not allow", Severity: finding.Error,
 			Why: "Where newuidmap is installed LXC has it write the map, for root too, and it refuses ranges that are not given there.",
 			Fix: "usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST root"},
+		{ID: "GR523", Title: "a mount that LXC cannot make", Severity: finding.Error,
+			Why: "LXC does not start the container, and does not say which line it was.",
+			Fix: "SOURCE TARGET TYPE OPTIONS 0 0: the type none goes with the option bind, a file with a file, and no part of the target is a link"},
 
 		// The service.
 		{ID: "GR601", Title: "a stop schedule longer than the host's budget", Severity: finding.Warning,
