@@ -71,17 +71,20 @@ type FileStat struct {
 
 // Stat looks at what is under a path of the container, at the end of all links.
 // The error wraps fs.ErrNotExist when there is nothing.
-func (r *Root) Stat(name string) (FileStat, error) {
-	return inRoot(r, name, func(fd int) (FileStat, error) {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil {
-			return FileStat{}, os.NewSyscallError("fstat", err)
-		}
-		f := FileStat{Dev: st.Dev, Ino: st.Ino, Mode: st.Mode, UID: st.Uid}
-		var more unix.Statx_t
-		if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID, &more); err == nil && more.Mask&unix.STATX_MNT_ID != 0 {
-			f.Mount = int(more.Mnt_id)
-		}
-		return f, nil
-	})
+func (r *Root) Stat(name string) (FileStat, error) { return reach(r, name, 0, statOf) }
+
+// Lstat does not follow a link at the path's end.
+func (r *Root) Lstat(name string) (FileStat, error) { return reach(r, name, unix.O_NOFOLLOW, statOf) }
+
+func statOf(fd int) (FileStat, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return FileStat{}, os.NewSyscallError("fstat", err)
+	}
+	f := FileStat{Dev: st.Dev, Ino: st.Ino, Mode: st.Mode, UID: st.Uid}
+	var more unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID, &more); err == nil && more.Mask&unix.STATX_MNT_ID != 0 {
+		f.Mount = int(more.Mnt_id)
+	}
+	return f, nil
 }

@@ -80,6 +80,9 @@ func TestStatStaysInside(t *testing.T) {
 	if err != nil || st.Mode != unix.S_IFREG|unix.S_ISUID|0o755 || st.Ino == 0 || int(st.UID) != os.Getuid() {
 		t.Errorf("%+v, %v", st, err)
 	}
+	if st, err := root.Lstat("link"); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		t.Errorf("the link itself: %+v, %v", st, err)
+	}
 	if _, err := root.Stat("out"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a link to the host: %v", err)
 	}

@@ -112,10 +112,14 @@ func (r *Root) ReadFile(name string, limit int) ([]byte, error) {
 // inRoot runs work with a file of the container, which is open for nothing but
 // being looked at (O_PATH): whatever it is, to open it like this has no effect.
 func inRoot[T any](r *Root, name string, work func(fd int) (T, error)) (T, error) {
+	return reach(r, name, 0, work)
+}
+
+func reach[T any](r *Root, name string, flags uint64, work func(fd int) (T, error)) (T, error) {
 	value, err := within(r.patience, func() (value T, err error) {
 		closed := r.use(func(root int) {
 			var fd int
-			if fd, err = resolve(root, name, 0); err == nil {
+			if fd, err = resolve(root, name, flags); err == nil {
 				value, err = work(fd)
 				unix.Close(fd)
 			}
