@@ -72,7 +72,7 @@ func scriptOperand(cmdline []byte) (operand, called string) {
 		if !strings.HasPrefix(item, "-") {
 			return item, items[0]
 		}
-		if item == "-c" || item == "-e" || item == "-m" { // what follows is no file's name
+		if !strings.HasPrefix(item, "--") && strings.HasSuffix(item, "c") { // as in sh -ec: commands follow
 			return "", items[0]
 		}
 	}

@@ -122,6 +122,13 @@ func verbs() []verb {
 			long:  "What plot draws, as a table, the slowest first. A guest's time is\nwithout what it waited for others."},
 		{name: "explain", args: oneOrMore, run: explainVerb, min: 1, max: any, guests: true, flags: []flag{jsonFlag},
 			short: "tell whether guests would stop cleanly, and if not, why"},
+		{name: "check", args: "[KIND.NAME...]", run: checkVerb, max: any, guests: true, bridges: true,
+			flags: []flag{jsonFlag,
+				{name: "verbose", short: "v", help: "tell of each finding why it matters"},
+				{name: "fix", help: "mend what can be mended without harm"},
+				{name: "dry-run", help: "with --fix: show what would be mended"}},
+			short: "tell what is wrong with guests, before a start finds it",
+			long:  "Of all guests and bridges and the host, or of those named. Nothing is executed,\nand nothing is changed without --fix. Exit status 0 if nothing is wrong, 1 for\nwarnings, 2 for errors."},
 		{name: "lint", args: "FILE...", run: lintVerb, min: 1, max: any,
 			flags: []flag{jsonFlag,
 				{name: "sarif", help: "print SARIF 2.1.0, as code hosts read it"},
@@ -164,7 +171,7 @@ func verbs() []verb {
 			flags: []flag{{name: "signal", short: "s", value: "SIGNAL", help: "a name or a number; TERM if not given, 0 only tells"},
 				daemonExec, daemonUser, daemonRetry, daemonReload, daemonDry},
 			short: "signal processes by name, and none of a container's",
-			long:  "For init scripts without a pidfile. A name is what killall(1) takes for one.\nThe exit status is 7 if nothing has one of the names."},
+			long:  "For init scripts without a pidfile. A name is what killall(1) takes for one;\nwhere it has -HUP, write --signal HUP. The exit status is 7 if nothing has one of\nthe names."},
 		{name: "install", run: install, max: 0, flags: []flag{dryFlag, initFlag},
 			short: "install script, units and samples for the init systems found",
 			long:  "Files that are not guestrc's, or were edited, are left as they are. With --root\nthe program is expected at /usr/bin/guestrc there."},
@@ -179,8 +186,8 @@ func verbs() []verb {
 			short: "print a completion script for a shell"},
 		{name: "version", run: version, max: 0,
 			short: "print the version"},
-		{name: "help", args: "[VERB]", run: help, max: 1,
-			short: "explain a verb"},
+		{name: "help", args: "[VERB|ID]", run: help, max: 1,
+			short: "explain a verb, or a finding of check or lint"},
 	}
 }
 
