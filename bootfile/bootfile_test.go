@@ -186,7 +186,7 @@ func TestInitrds(t *testing.T) {
 
 func TestInitrdTakesItsTimeOnly(t *testing.T) {
 	big := changed(archive(t, "big"), 54, "7fffff00") // the size of the file
-	path := write(t, "initrd", gzipped(join(big, make([]byte, 32<<20))))
+	path := write(t, "initrd", gzipped(join(big, make([]byte, 8<<20))))
 	begin := time.Now()
 	if got, err := Initrd(path); got != nil || err != nil {
 		t.Errorf("%q, %v", got, err)

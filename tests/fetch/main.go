@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/guestrc/guestrc/tests/debs"
 	"github.com/guestrc/guestrc/tests/lab"
 	"github.com/guestrc/guestrc/tests/release"
 	"github.com/guestrc/guestrc/tests/rootfs"
@@ -48,8 +49,9 @@ func fetch(ctx context.Context) error {
 	_, errServer := tinyguest.Server(ctx)
 	_, errOpenRC := lab.FetchOpenRC(ctx)
 	errRoots := rootfs.Fetch(ctx)
-	fmt.Printf("fetch: guest agent, SSH server, OpenRC and containers' roots, unpacked below %s\n", dir)
-	return errors.Join(err, errAgent, errServer, errOpenRC, errRoots, fetchReleases(ctx))
+	_, errDiscs := debs.Unpack(ctx, "memtest86+", "ipxe")
+	fmt.Printf("fetch: guest agent, SSH server, OpenRC, containers' roots and boot discs, unpacked below %s\n", dir)
+	return errors.Join(err, errAgent, errServer, errOpenRC, errRoots, errDiscs, fetchReleases(ctx))
 }
 
 // fetchReleases makes the roots that the tests want, at the same time, as each
