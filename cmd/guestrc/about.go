@@ -26,8 +26,11 @@ func help(_ context.Context, e *env, args []string) error {
 		return nil
 	}
 	v := findVerb(args[0])
+	if v == nil && e.explainRule(args[0]) {
+		return nil
+	}
 	if v == nil || v.short == "" {
-		return usage(fmt.Sprintf("cannot explain %q: there is no such verb", args[0]), "guestrc help")
+		return usage(fmt.Sprintf("cannot explain %q: there is no such verb or finding", args[0]), "guestrc help")
 	}
 	fmt.Fprintf(e.stdout, "usage: guestrc %s\n\n%s.\n", strings.TrimSpace(v.name+" "+v.args), upperFirst(v.short))
 	if v.long != "" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/guestrc/guestrc/finding"
 	"github.com/guestrc/guestrc/guest"
 )
 
@@ -48,7 +49,7 @@ func TestJSONFieldsAreInTheManual(t *testing.T) {
 			words = append(words, strings.Fields(line)[1:]...)
 		}
 	}
-	for _, v := range []any{guest.Status{}, past{}, verdict{}, explained{}} {
+	for _, v := range []any{guest.Status{}, past{}, verdict{}, explained{}, finding.Finding{}} {
 		all := fields(reflect.TypeOf(v))
 		if len(all) < 5 {
 			t.Errorf("%T has only %q", v, all)

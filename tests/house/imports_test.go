@@ -43,7 +43,7 @@ var rooms = map[string]room{
 	"metrics":      {[]string{"guest", "shutdown"}, "it writes numbers that others took"},
 
 	"finding":  {[]string{"confd"}, "it is told what is wrong, by whoever found it"},
-	"check":    {[]string{"confd", "finding", "guest", "shutdown"}, "kinds find, it compares: facts go in, findings come out"},
+	"check":    {[]string{"confd", "deps", "finding", "guest", "shutdown"}, "kinds find, it compares: facts go in, findings come out"},
 	"lint":     {[]string{"confd", "finding"}, "scripts are text: nothing of guests, nothing of this host but names of services"},
 	"image":    {nil, "it reads disks, whosever they are"},
 	"bootfile": {nil, "it reads kernels and initrds, whosever they are"},
