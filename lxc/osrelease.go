@@ -52,20 +52,23 @@ func systemOf(init *pidfile.Process) string {
 	defer root.Close()
 	for _, name := range osReleases {
 		if text, err := root.ReadFile(name, osReleaseMax); err == nil {
-			return prettyName(string(text))
+			return releaseValue(string(text), prettyName)
 		}
 	}
 	return ""
 }
 
-// prettyMax is how much of a name is kept, in characters.
-const prettyMax = 64
+// prettyName is the variable of a system's name for people.
+const prettyName = "PRETTY_NAME"
 
-// prettyName finds PRETTY_NAME, whose value is quoted as for a shell, and keeps
+// releaseMax is how much of a value is kept, in characters.
+const releaseMax = 64
+
+// releaseValue finds a variable, whose value is quoted as for a shell, and keeps
 // what can be printed.
-func prettyName(text string) string {
+func releaseValue(text, variable string) string {
 	for line := range strings.Lines(text) {
-		value, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME=")
+		value, ok := strings.CutPrefix(strings.TrimSpace(line), variable+"=")
 		if !ok {
 			continue
 		}
@@ -81,7 +84,7 @@ func prettyName(text string) string {
 			if !unicode.IsPrint(r) {
 				r = unicode.ReplacementChar
 			}
-			if name = append(name, r); len(name) == prettyMax {
+			if name = append(name, r); len(name) == releaseMax {
 				break
 			}
 		}

@@ -15,12 +15,12 @@ func TestPrettyNames(t *testing.T) {
 		"PRETTY_NAME=\"a \\\"b\\\" \\\\ \\$c\"":      "a \"b\" \\ $c",
 		"PRETTY_NAME=\"":                             "\"",
 		"PRETTY_NAME=\"\x1b[2Jx\u202ey\r\"":          "\uFFFD[2Jx\uFFFDy\uFFFD",
-		"PRETTY_NAME=\"" + strings.Repeat("ü", 1000): "\"" + strings.Repeat("ü", prettyMax-1),
+		"PRETTY_NAME=\"" + strings.Repeat("ü", 1000): "\"" + strings.Repeat("ü", releaseMax-1),
 		"PRETTY_NAME=":                               "",
 		"XPRETTY_NAME=x\n# PRETTY_NAME=y\n":          "",
 		"":                                           "",
 	} {
-		if got := prettyName(text); got != want {
+		if got := releaseValue(text, prettyName); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -32,8 +32,8 @@ func FuzzPrettyName(f *testing.F) {
 	f.Add("PRETTY_NAME='\\")
 	f.Add("PRETTY_NAME=\xff\x00\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		name := prettyName(text)
-		if utf8.RuneCountInString(name) > prettyMax || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		name := releaseValue(text, prettyName)
+		if utf8.RuneCountInString(name) > releaseMax || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%q: %q", text, name)
 		}
 	})

@@ -63,3 +63,9 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// NearestOf is Nearest among other words; empty when none is near.
+func NearestOf(word string, words []string) string {
+	best, _ := nearest(word, words)
+	return best
+}
