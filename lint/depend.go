@@ -100,11 +100,18 @@ func (s *script) relations() (r relations) {
 	return r
 }
 
+// maxRelations of one script; the longest known has 60.
+const maxRelations = 500
+
 func (s *script) relate(r *relations, kind string, w *syntax.Word, always bool) {
 	for _, name := range strings.Fields(s.expand(w)) {
 		if strings.Contains(name, Hole) || strings.ContainsAny(name, "@%") { // a template's place
 			r.open = true
 			continue
+		}
+		if len(r.all) == maxRelations {
+			r.open = true
+			return
 		}
 		r.all = append(r.all, relation{kind, name, w.Pos(), always})
 	}

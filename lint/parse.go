@@ -96,6 +96,7 @@ func (s *script) bashOnly(err error) {
 	if e := new(syntax.LangError); errors.As(err, e) {
 		text = e.Feature + ": a feature of other shells"
 	}
+	s.stumbled = at.Line()
 	s.report("GL003", at, "", "%s", text)
 }
 

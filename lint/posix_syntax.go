@@ -69,15 +69,13 @@ func (s *script) bashNode(f *frame) {
 	}
 }
 
-// more reports syntax of other shells, but not twice what the parser stumbled
-// over already.
+// more reports syntax of other shells, once for a line, and not what the parser
+// stumbled over already.
 func (s *script) more(at syntax.Pos, what string) {
-	for _, f := range s.found {
-		if f.ID == "GL003" && f.Pos.Line == int(at.Line()) {
-			return
-		}
+	if line := at.Line(); line != s.stumbled && line != s.foreign {
+		s.foreign = line
+		s.report("GL003", at, "", "%s: a feature of other shells", what)
 	}
-	s.report("GL003", at, "", "%s: a feature of other shells", what)
 }
 
 func (s *script) dollarQuote(dollar bool, at syntax.Pos) {

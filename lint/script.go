@@ -23,8 +23,13 @@ type script struct {
 	order   []*function          // as they stand in the file, with all definitions
 	calls   []*call              // every simple command with a name, as they stand in the file
 	assigns []*assign            // every assignment, those before a command and of local, export, readonly included
+	named   map[string][]*assign // the same, by name
 	nodes   []*frame             // every node, each before what lies in it
-	guards  map[string]bool      // variables that are set or looked at anywhere; nil: see guarded
+	steps   int                  // that expand took
+
+	stumbled, foreign uint // the lines where the POSIX parser stopped, and where more() last reported
+
+	guards map[string]bool // variables that are set or looked at anywhere; nil: see guarded
 
 	found []finding.Finding
 }
@@ -34,6 +39,7 @@ type function struct {
 	name  string
 	decl  *syntax.FuncDecl
 	calls []*call // in it
+	ends  *bool   // nil: see endsLine
 }
 
 // frame is a node and what it lies in.
@@ -86,7 +92,7 @@ type assign struct {
 
 // index walks the tree once.
 func (s *script) index() {
-	s.funcs = map[string]*function{}
+	s.funcs, s.named = map[string]*function{}, map[string][]*assign{}
 	var top *frame
 	var in []*function // that we are in, the innermost last
 	var stmts []*syntax.Stmt
@@ -159,7 +165,9 @@ func (s *script) simple(n *syntax.CallExpr, stmt *syntax.Stmt, in *function, up 
 
 func (s *script) assigned(a *syntax.Assign, in *function, up *frame, before *call) {
 	if a.Name != nil && !a.Naked {
-		s.assigns = append(s.assigns, &assign{a, a.Name.Value, a.Value, in, up, before})
+		added := &assign{a, a.Name.Value, a.Value, in, up, before}
+		s.assigns = append(s.assigns, added)
+		s.named[added.name] = append(s.named[added.name], added)
 	}
 }
 
@@ -200,8 +208,8 @@ func (s *script) service() string {
 // under no condition; nil for every other.
 func (s *script) global(name string) *assign {
 	var only *assign
-	for _, a := range s.assigns {
-		if a.name != name || a.call != nil {
+	for _, a := range s.named[name] {
+		if a.call != nil {
 			continue
 		}
 		if only != nil || a.in != nil || conditional(a.up) {
@@ -214,8 +222,8 @@ func (s *script) global(name string) *assign {
 
 // set tells whether the script gives name a value anywhere.
 func (s *script) set(name string) bool {
-	for _, a := range s.assigns {
-		if a.name == name && a.call == nil {
+	for _, a := range s.named[name] {
+		if a.call == nil {
 			return true
 		}
 	}

@@ -62,7 +62,10 @@ const Hole = "\uFFFC"
 // expand is the text of a word as far as it can be known: variables that have
 // one value at global scope and the service's name are filled in, everything else
 // is a Hole.
-func (s *script) expand(w *syntax.Word) string { return s.expandTo(w, 0) }
+func (s *script) expand(w *syntax.Word) string {
+	s.steps = 0
+	return s.expandTo(w, 0)
+}
 
 func (s *script) expandTo(w *syntax.Word, depth int) string {
 	if w == nil {
@@ -75,6 +78,9 @@ func (s *script) expandTo(w *syntax.Word, depth int) string {
 
 // maxDepth of variables that refer to others; A=$A would never end.
 const maxDepth = 8
+
+// maxSteps of one expansion: A=$B$B, B=$C$C and so on would double at each.
+const maxSteps = 1000
 
 func (s *script) expandParts(text *strings.Builder, parts []syntax.WordPart, depth int) {
 	for _, p := range parts {
@@ -93,6 +99,9 @@ func (s *script) expandParts(text *strings.Builder, parts []syntax.WordPart, dep
 
 func (s *script) expandParam(p *syntax.ParamExp, depth int) string {
 	if p.Param == nil {
+		return Hole
+	}
+	if s.steps++; s.steps > maxSteps {
 		return Hole
 	}
 	name := p.Param.Value
