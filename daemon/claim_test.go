@@ -196,6 +196,22 @@ func TestAScriptIsKnownByItsInterpreter(t *testing.T) {
 	mustNot(t, pidfileOf(t, tail.pid), Want{Exe: path}, statusRefused)
 }
 
+// All of busybox's daemons run one file.
+func TestAnAppletIsKnownByItsName(t *testing.T) {
+	dir := t.TempDir()
+	program(t, dir+"/busybox")
+	ok(t, os.Symlink("busybox", dir+"/syslogd"))
+	ok(t, os.Symlink("busybox", dir+"/crond"))
+	d := sleeper(t, dir+"/syslogd")
+	path := pidfileOf(t, d.pid)
+	mustFind(t, path, Want{Exe: dir + "/syslogd"}, d.pid)
+	mustFind(t, path, Want{Exe: dir + "/busybox"}, d.pid)
+	mustNot(t, path, Want{Exe: dir + "/crond"}, statusRefused, "busybox as syslogd instead of "+dir+"/crond")
+	ok(t, os.Remove(dir+"/busybox"))
+	mustFind(t, path, Want{Exe: dir + "/syslogd"}, d.pid)
+	mustNot(t, path, Want{Exe: dir + "/crond"}, statusRefused)
+}
+
 // What a pidfile's time says, and what it does not.
 func TestAYoungerProcessHasSomebodyElsesNumber(t *testing.T) {
 	dir := t.TempDir()

@@ -34,6 +34,11 @@ const maxName = 15
 // word of the command line or the script answer. A process that ends while it is
 // looked at is not found. The result is in the order of the numbers.
 func ByName(names []string, want Want) (found []Found, passed []Passed, err error) {
+	self, err := pidfile.Capture(os.Getpid()) // which fails where /proc is another namespace's
+	if err != nil {
+		return nil, nil, err
+	}
+	self.Close()
 	pids, err := numbersIn("/proc")
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot look through all processes: %w", err)

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -71,9 +73,16 @@ func (w Want) examine(p *pidfile.Process) (f facts, err error) {
 // the script.
 func (w Want) program(f *facts) error {
 	text, ok, err := f.p.Runs(w.Exe)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	if applet, err := w.otherApplet(f, text); err != nil {
+		return err
+	} else if ok && applet != "" {
+		f.no = append(f.no, fmt.Sprintf("it runs %s as %s instead of %s", text, applet, w.Exe))
+		return nil
+	}
+	switch {
 	case ok && strings.HasSuffix(text, deleted) && !sameRoot(f.p):
 		// Its text is a path in its own tree, where another file may have had it.
 		f.no = append(f.no, fmt.Sprintf("it runs %s below another root", text))
@@ -99,6 +108,25 @@ func (w Want) program(f *facts) error {
 		f.no = append(f.no, fmt.Sprintf("it runs %s instead of %s%s", text, w.Exe, absent(w.Exe)))
 	}
 	return nil
+}
+
+// otherApplet gives the name that the process was called by, where one program
+// is many and this one is not the one wanted: then the file alone tells nothing.
+func (w Want) otherApplet(f *facts, text string) (string, error) {
+	many := []string{"busybox", "toybox"}
+	want := path.Base(w.Exe)
+	if !slices.Contains(many, path.Base(strings.TrimSuffix(text, deleted))) || slices.Contains(many, want) || begins(f.name, want) {
+		return "", nil
+	}
+	line, err := f.p.ReadProc("cmdline", maxCmdline)
+	if err != nil {
+		return "", err
+	}
+	_, called := scriptOperand(line)
+	if path.Base(called) == want {
+		return "", nil
+	}
+	return f.name, nil
 }
 
 // deleted is what /proc/PID/exe has at the end when the file has no name any

@@ -171,7 +171,7 @@ func verbs() []verb {
 			flags: []flag{{name: "signal", short: "s", value: "SIGNAL", help: "a name or a number; TERM if not given, 0 only tells"},
 				daemonExec, daemonUser, daemonRetry, daemonReload, daemonDry},
 			short: "signal processes by name, and none of a container's",
-			long:  "For init scripts without a pidfile. A name is what killall(1) takes for one;\nwhere it has -HUP, write --signal HUP. The exit status is 7 if nothing has one of\nthe names."},
+			long:  "For init scripts without a pidfile. A name is what killall(1) takes for one;\nwhere it has -HUP, write --signal HUP. The exit status is 7 if nothing has one\nof the names."},
 		{name: "install", run: install, max: 0, flags: []flag{dryFlag, initFlag},
 			short: "install script, units and samples for the init systems found",
 			long:  "Files that are not guestrc's, or were edited, are left as they are. With --root\nthe program is expected at /usr/bin/guestrc there."},
