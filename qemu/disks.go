@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/guestrc/guestrc/confd"
+	"github.com/guestrc/guestrc/image"
 )
 
 // maxSCSI is the highest target on a virtio-scsi bus (VIRTIO 1.2 §5.6.4).
@@ -44,6 +45,11 @@ func (p *planner) disk(n int) {
 	if d.Path != "" && !p.Set(prefix+"format") && !p.Set(prefix+"driver") {
 		options = p.format(d, options)
 	}
+	for _, o := range options {
+		if o.name == "format" || o.name == "driver" {
+			d.Format = o.value
+		}
+	}
 	p.add("-drive", "id="+id+","+list(options)+"media=disk,if=none")
 
 	device := p.Text(prefix + "device")
@@ -80,19 +86,19 @@ func (p *planner) diskDevice(device, id string, n int) string {
 // so one that looks like an image is not believed but asked about. Of a file
 // QEMU makes up its mind, as it did under qemu-openrc.
 func (p *planner) format(d Disk, options []option) []option {
-	image, err := p.host.Image(d.Path)
+	found, err := p.host.Image(d.Path)
 	variable := strings.TrimSuffix(d.Var, "file") + "format"
 	switch {
 	case err != nil: // for the preflight to report
-	case image.Block && image.Format != "" && image.Format != "luks":
-		p.Fail(d.Var, variable+"=raw or "+variable+"="+image.Format,
-			"cannot tell the format of %s: it is a block device, but looks like %s", d.Path, image.Format).WithID("GR203")
-	case image.Block:
-		return sortOptions(append(options, option{"format", "raw"}))
+	case found.Block && found.Format != "" && found.Format != "luks":
+		p.Fail(d.Var, variable+"=raw or "+variable+"="+found.Format,
+			"cannot tell the format of %s: it is a block device, but looks like %s", d.Path, found.Format).WithID("GR203")
+	case found.Block:
+		return sortOptions(append(options, option{"format", image.Raw}))
 	default:
-		guess := "raw"
-		if image.Format != "" {
-			guess = image.Format
+		guess := image.Raw
+		if found.Format != "" {
+			guess = found.Format
 		}
 		p.Warn(d.Var, variable+"="+guess, "QEMU has to guess the format of %s", d.Path).WithID("GR210")
 	}
@@ -103,7 +109,7 @@ func (p *planner) cdroms() {
 	for _, n := range p.Indices("cdromN_") {
 		id, file := "cdr"+strconv.Itoa(n), "cdrom"+strconv.Itoa(n)+"_file"
 		d := p.newDisk(id, file)
-		d.ReadOnly = true
+		d.ReadOnly, d.CD, d.Format = true, true, image.Raw
 		p.add("-drive", "id="+id+",media=cdrom,if=none,file="+escape(p.Text(file))+",format=raw,readonly=on,cache=none")
 		p.add("-device", "ide-cd,drive="+id)
 		p.m.Disks = append(p.m.Disks, d)

@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/image"
 )
 
 // fakeHost is a made-up machine: what newMachine and preflight ask is what its
@@ -26,6 +28,8 @@ type fakeHost struct {
 	images   map[string]Image
 	memory   uint64
 	cpus     []int
+	quiet    []int
+	huge     HugePages
 	links    map[string]string
 }
 
@@ -63,6 +67,13 @@ func (h *fakeHost) Features(string) (Features, error) {
 func (h *fakeHost) KVM(string) error { return h.kvm }
 func (h *fakeHost) KVMDevice() error { return h.kvm }
 
+func (h *fakeHost) KVMFor(arch string) error {
+	if arch != "x86_64" {
+		return errors.New("KVM does not run " + arch + " guests on amd64")
+	}
+	return nil
+}
+
 func (h *fakeHost) VhostVsock() error { return h.vsock }
 
 func (h *fakeHost) User(name string) (int, int, error) {
@@ -89,9 +100,17 @@ func (h *fakeHost) UEFI(arch, machine string) (UEFI, error) {
 	return *h.uefi, nil
 }
 
-func (h *fakeHost) Image(path string) (Image, error) { return h.images[path], nil }
-func (h *fakeHost) Memory() (uint64, error)          { return h.memory, nil }
-func (h *fakeHost) CPUs() ([]int, error)             { return slices.Clone(h.cpus), nil }
+func (h *fakeHost) Image(path string) (Image, error)    { return h.images[path], nil }
+func (h *fakeHost) Memory() (uint64, error)             { return h.memory, nil }
+func (h *fakeHost) CPUs() ([]int, error)                { return slices.Clone(h.cpus), nil }
+func (h *fakeHost) QuietCPUs([]int) ([]int, error)      { return h.quiet, nil }
+func (h *fakeHost) HugePages(string) (HugePages, error) { return h.huge, nil }
+
+// Chain looks at real files.
+func (h *fakeHost) Chain(path, format string) ([]image.Link, error) {
+	return image.Chain(context.Background(), path, format)
+}
+
 func (h *fakeHost) LinkDriver(name string) (string, error) {
 	return h.links[name], nil
 }

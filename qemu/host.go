@@ -1,5 +1,7 @@
 package qemu
 
+import "github.com/guestrc/guestrc/image"
+
 // Host answers what the plan and the preflight must know of the machine that
 // they are made for. Every question is about now; none changes anything.
 type Host interface {
@@ -11,6 +13,8 @@ type Host interface {
 	Features(path string) (Features, error)
 	// KVM is nil when a small virtual machine of that architecture runs.
 	KVM(arch string) error
+	// KVMFor is nil when the processor can be one of that architecture.
+	KVMFor(arch string) error
 	// VhostVsock is nil when /dev/vhost-vsock can be opened.
 	VhostVsock() error
 	// KVMDevice is nil when /dev/kvm can be opened.
@@ -23,11 +27,17 @@ type Host interface {
 	UEFI(arch, machine string) (UEFI, error)
 	// Image is what a disk's file is, from its type and its first bytes.
 	Image(path string) (Image, error)
+	// Chain is what an image stands on, as image.Chain has it.
+	Chain(path, format string) ([]image.Link, error)
 
 	// Memory is the host's, in bytes.
 	Memory() (uint64, error)
 	// CPUs are the numbers of those that are online.
 	CPUs() ([]int, error)
+	// QuietCPUs are those, of online ones, that have nothing else to do.
+	QuietCPUs(online []int) ([]int, error)
+	// HugePages is what the file system at path can give.
+	HugePages(path string) (HugePages, error)
 	// LinkDriver is the driver of a network interface, "bridge" or "tun", and
 	// empty when there is no such interface.
 	LinkDriver(name string) (string, error)

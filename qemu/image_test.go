@@ -11,8 +11,8 @@ import (
 	"github.com/guestrc/guestrc/tests/need"
 )
 
-// TestReadImage has qemu-img make an image of each format.
-func TestReadImage(t *testing.T) {
+// TestImage has qemu-img make an image of each format.
+func TestImage(t *testing.T) {
 	need.Programs(t, "qemu-img")
 	dir := t.TempDir()
 	for format, want := range map[string]string{
@@ -24,20 +24,20 @@ func TestReadImage(t *testing.T) {
 			t.Errorf("qemu-img create -f %s: %v: %s", format, err, out)
 		}
 		cancel()
-		if got, err := readImage(path); err != nil || got.Format != want || got.Block {
+		if got, err := (osHost{}).Image(path); err != nil || got.Format != want || got.Block {
 			t.Errorf("%s: %+v, %v, want %q", format, got, err, want)
 		}
 	}
 }
 
-func TestReadImageOthers(t *testing.T) {
+func TestImageOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{fifo, dir, "/dev/null", filepath.Join(dir, "missing")} {
-		if got, err := readImage(path); err == nil {
+		if got, err := (osHost{}).Image(path); err == nil {
 			t.Errorf("%s is an image: %+v", path, got)
 		}
 	}

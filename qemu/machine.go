@@ -57,6 +57,7 @@ type Machine struct {
 	notify   *vsockListener // so too, with ready=vsock
 	say      func(string)   // what the guest tells while it gets ready; nil: to nobody
 	conf     *confd.Config  // for the positions of preflight's errors; nil when recalled
+	host     Host           // that it was planned for; nil when recalled
 	recalled []hostEnd      // of the running guest, which the files may no longer have
 }
 
@@ -85,6 +86,8 @@ type Inherit struct {
 type Disk struct {
 	ID       string // "hd0", "cdr0"
 	Path     string // as configured; empty when it is not a local file
+	Format   string // that QEMU is told; empty: it guesses
+	CD       bool
 	ReadOnly bool   // never written, be it for snapshot=on
 	Shared   bool   // share-rw: may be in use elsewhere
 	Var      string // the variable that says so

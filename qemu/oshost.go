@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
+	"github.com/guestrc/guestrc/image"
 )
 
 // osHost is the machine that we run on.
@@ -63,11 +65,19 @@ var kvmArchs = map[string][]string{
 	"s390x":   {"s390x"},
 }
 
-func (osHost) KVM(arch string) error {
-	for _, a := range kvmArchs[runtime.GOARCH] {
-		if a == arch {
-			return tryKVM(kvmProgram)
-		}
+func (h osHost) KVM(arch string) error {
+	if err := h.KVMFor(arch); err != nil {
+		return err
+	}
+	if guest.OnlyLooks(h.ctx) {
+		return h.KVMDevice()
+	}
+	return tryKVM(kvmProgram)
+}
+
+func (osHost) KVMFor(arch string) error {
+	if slices.Contains(kvmArchs[runtime.GOARCH], arch) {
+		return nil
 	}
 	return fmt.Errorf("KVM does not run %s guests on %s", arch, runtime.GOARCH)
 }
@@ -80,7 +90,11 @@ func (osHost) KVMDevice() error {
 	return unix.Close(fd)
 }
 
-func (osHost) VhostVsock() error {
+// VhostVsock opens the device, which has the kernel load what it belongs to.
+func (h osHost) VhostVsock() error {
+	if guest.OnlyLooks(h.ctx) {
+		return unix.Faccessat(unix.AT_FDCWD, vhostVsock, unix.R_OK|unix.W_OK, unix.AT_EACCESS)
+	}
 	f, err := os.OpenFile(vhostVsock, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -120,7 +134,14 @@ func idPair(uid, gid string) (int, int, error) {
 
 func (osHost) UEFI(arch, machine string) (UEFI, error) { return findUEFI("/", arch, machine) }
 
-func (osHost) Image(path string) (Image, error) { return readImage(path) }
+func (osHost) Image(path string) (Image, error) {
+	format, block, err := image.Look(path)
+	return Image{Block: block, Format: format}, err
+}
+
+func (h osHost) Chain(path, format string) ([]image.Link, error) {
+	return image.Chain(h.ctx, path, format)
+}
 
 // Memory is MemTotal of /proc/meminfo (proc(5)), which is in KiB.
 func (osHost) Memory() (uint64, error) {

@@ -28,7 +28,7 @@ func newMachine(layout guest.Layout, name guest.Name, cfg *confd.Config, host Ho
 	p := &planner{
 		Settings: confd.NewSettings(Vars, cfg),
 		host:     host,
-		m:        &Machine{Name: name, Layout: layout, conf: cfg},
+		m:        &Machine{Name: name, Layout: layout, conf: cfg, host: host},
 	}
 	p.extra = p.Words("extra_args")
 	p.binary()
