@@ -142,9 +142,9 @@ func (s *script) bashParam(p *syntax.ParamExp) {
 	if p.Param == nil || p.Index != nil || s.set(p.Param.Value) {
 		return
 	}
-	switch name := p.Param.Value; name {
-	case "RANDOM", "UID", "EUID", "SECONDS", "BASHPID", "BASH_SOURCE", "BASH_VERSINFO", "FUNCNAME", "PIPESTATUS", "OSTYPE",
-		"MACHTYPE", "HOSTTYPE", "SHLVL", "DIRSTACK", "GROUPS", "BASH_REMATCH", "SRANDOM", "EPOCHSECONDS":
+	switch name := p.Param.Value; name { // UID and GROUPS are in conf.d files, too
+	case "RANDOM", "EUID", "SECONDS", "BASHPID", "BASH_SOURCE", "BASH_VERSINFO", "FUNCNAME", "PIPESTATUS", "OSTYPE",
+		"MACHTYPE", "HOSTTYPE", "SHLVL", "DIRSTACK", "BASH_REMATCH", "SRANDOM", "EPOCHSECONDS":
 		if p.Exp == nil { // a default says that it may be empty
 			s.report("GL405", at, "", "%s: only bash sets it", name)
 		}

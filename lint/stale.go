@@ -28,7 +28,12 @@ func (s *script) fromFile(c *call, args []*syntax.Word) {
 		if signal == "" || strings.Contains(signal, Hole) {
 			signal = "TERM"
 		}
-		s.report("GL103", c.node.Pos(), "guestrc signal --pidfile "+file+" --exec PROGRAM "+signal, "kill gets a number from %s and does not look whose it is", file)
+		say := s.lesser // a reload, of a service that is started
+		switch signal {
+		case "TERM", "KILL", "INT", "QUIT", "ABRT", "15", "9", "2", "3":
+			say = s.report
+		}
+		say("GL103", c.node.Pos(), "guestrc signal --pidfile "+file+" --exec PROGRAM "+signal, "kill gets a number from %s and does not look whose it is", file)
 		return
 	}
 }

@@ -56,8 +56,14 @@ func first(stmt *syntax.Stmt) *call {
 		name, _ := Literal(cmd.Args[0])
 		c := &call{node: cmd, name: name, args: cmd.Args[1:]}
 		switch c.base() {
-		case "grep", "egrep", "fgrep", "awk", "gawk", "sed":
+		case "grep", "egrep", "fgrep":
 			return c
+		case "awk", "gawk", "sed": // '{print $1}' picks a column and searches nothing
+			for _, w := range c.args {
+				if text, ok := Literal(w); !ok || strings.ContainsAny(text, "/~=") {
+					return c
+				}
+			}
 		}
 	case *syntax.BinaryCmd:
 		if cmd.Op == syntax.Pipe {

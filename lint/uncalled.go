@@ -15,12 +15,15 @@ func (s *script) exits() {
 		if status, ok := first0(c.args); len(c.args) > 0 && (!ok || strings.Trim(status, "0") != "") {
 			continue // it fails, as a return would
 		}
-		name := c.in.name
+		name, say := c.in.name, s.report
+		if len(c.args) > 0 {
+			say = s.lesser // somebody wrote the 0: it is meant, as far as it goes
+		}
 		switch {
 		case strings.HasSuffix(name, "_pre"):
-			s.report("GL208", c.node.Pos(), "", "exit in %s: %s is not run, yet OpenRC takes it for done", name, strings.TrimSuffix(name, "_pre"))
+			say("GL208", c.node.Pos(), "", "exit in %s: %s is not run, yet OpenRC takes it for done", name, strings.TrimSuffix(name, "_pre"))
 		case s.funcs[name+"_post"] != nil:
-			s.report("GL208", c.node.Pos(), "", "exit in %s: %s_post is not run", name, name)
+			say("GL208", c.node.Pos(), "", "exit in %s: %s_post is not run", name, name)
 		}
 	}
 }

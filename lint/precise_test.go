@@ -1,0 +1,48 @@
+package lint_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/guestrc/guestrc/lint"
+)
+
+// said are the findings of some rules, each with its severity.
+func said(t *testing.T, src string, ids ...string) string {
+	t.Helper()
+	if !strings.HasPrefix(src, "#!") {
+		src = "#!/sbin/openrc-run\ndescription=\"a web server\"\n" + src
+	}
+	var all []string
+	for _, f := range lint.New(world()).Lint("/etc/init.d/web", []byte(src+"\n")) {
+		if slices.Contains(ids, f.ID) {
+			all = append(all, f.ID+" "+string(f.Severity))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// TestFalseAlarms has what was reported wrongly, or too loudly, of scripts that
+// people use; beside each what is near to it and a fault.
+func TestFalseAlarms(t *testing.T) {
+	for name, c := range map[string]struct{ id, src, want string }{
+		"killall with a path goes by the file":        {"GL101", "stop() {\n\tkillall -q /usr/sbin/web\n}", ""},
+		"killall -0 with a path":                      {"GL102", "start_pre() {\n\tkillall -q -0 /usr/sbin/web && return 0\n}", ""},
+		"killall with a name":                         {"GL101", "stop() {\n\tkillall -q web\n}", "GL101 warning"},
+		"a column of ps, searched for a number":       {"GL104", "status() {\n\tps ax | awk '{ print $1 }' | grep -q \"^$pid$\"\n}", ""},
+		"a pattern of awk searches":                   {"GL104", "status() {\n\tps ax | awk '/web/ { print $1 }'\n}", "GL104 warning"},
+		"a reload of a started service by its number": {"GL103", "reload() {\n\tkill -HUP $(cat /run/web.pid)\n}", "GL103 info"},
+		"an end by a number from a file":              {"GL103", "stop() {\n\tkill $(cat /run/web.pid)\n}", "GL103 warning"},
+		"exit 0 in start_pre is written on purpose":   {"GL208", "start_pre() {\n\t[ -e /dev/web ] || exit 0\n}", "GL208 info"},
+		"exit alone in start_pre":                     {"GL208", "start_pre() {\n\t[ -e /dev/web ] || exit\n}", "GL208 warning"},
+		"conf.d may set UID":                          {"GL405", "start_pre() {\n\tcheckpath -d -o \"$UID:$GID\" /run/web\n}", ""},
+		"nobody but bash sets EUID":                   {"GL405", "start_pre() {\n\t[ \"$EUID\" = 0 ] || return 1\n}", "GL405 warning"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := said(t, c.src, c.id); got != c.want {
+				t.Errorf("found %q, want %q, in\n%s", got, c.want, c.src)
+			}
+		})
+	}
+}
