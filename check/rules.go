@@ -127,7 +127,7 @@ func Rules() finding.Catalogue {
 		{ID: "GR410", Title: "a user or group that does not exist", Severity: finding.Error,
 			Why: "QEMU is to run as that user, and does not run as root instead.",
 			Fix: "useradd --system --no-create-home USER, or another user="},
-		{ID: "GR411", Title: "more virtual CPUs than the host has", Severity: finding.Warning,
+		{ID: "GR411", Title: "more virtual CPUs than real ones", Severity: finding.Warning,
 			Why: "They take turns: one that holds a lock waits for its turn, and the others for the lock.",
 			Fix: "a smaller smp_cpus="},
 		{ID: "GR412", Title: "a guest that is emulated", Severity: finding.Warning,
