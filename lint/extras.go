@@ -41,6 +41,7 @@ func (s *script) expandOthers(a *assign) string {
 	if a.value == nil {
 		return ""
 	}
+	s.steps = 0
 	var text strings.Builder
 	for _, p := range a.value.Parts {
 		q, ok := p.(*syntax.DblQuoted)

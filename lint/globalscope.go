@@ -98,7 +98,7 @@ func (w *weigher) prints(c *call, name string) {
 		b, ok := n.(*syntax.BinaryCmd)
 		return ok && (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) && within(c.node, b.X)
 	}) {
-		if tells(name) && name != "echo" && name != "printf" {
+		if !builtin(name) {
 			w.report("GL201", c.node.Pos(), "", "%s at global scope is a process each time the script is read", name)
 		}
 		return

@@ -72,8 +72,8 @@ func (s *script) ssdStop(d *ssd, at syntax.Pos) {
 	if !byUser {
 		user, byUser = d.option("chuid")
 	}
-	byUser = byUser && user.value.text != "root" && user.value.text != "0"
-	byName := d.has("name")
+	byUser = !d.has("test") && byUser && user.value.text != "root" && user.value.text != "0"
+	byName := d.has("name") && !d.has("test") // with --test it only asks
 	switch {
 	case d.vague || d.has("pidfile"):
 	case d.has("exec", "startas") || len(d.rest) > 0 || len(d.args) > 0:
@@ -83,6 +83,7 @@ func (s *script) ssdStop(d *ssd, at syntax.Pos) {
 		if !s.tooLong(d, at) && !kernelThread(o.value.text) {
 			s.report("GL616", at, "", "every process with the name %s is meant", readable(o.value.text))
 		}
+	case d.has("test"):
 	case byUser:
 		s.report("GL616", at, "", "every process of the user %s is meant", readable(user.value.text))
 	default:

@@ -82,8 +82,16 @@ const maxDepth = 8
 // maxSteps of one expansion: A=$B$B, B=$C$C and so on would double at each.
 const maxSteps = 1000
 
+// maxText is more than any word of a script has; A of that length, put together a
+// thousand times, would fill the memory.
+const maxText = 64 << 10
+
 func (s *script) expandParts(text *strings.Builder, parts []syntax.WordPart, depth int) {
 	for _, p := range parts {
+		if text.Len() > maxText {
+			text.WriteString(Hole)
+			return
+		}
 		switch p := p.(type) {
 		case *syntax.DblQuoted:
 			s.expandParts(text, p.Parts, depth)
