@@ -35,8 +35,12 @@ func (x *examination) running(ctx context.Context, monitor *pidfile.Process) {
 	x.deaf(init)
 }
 
-// settled is how old an init is that has set up its signals.
-const settled = 2 * time.Second
+// settled is how old an init is that has set up its signals, starting how old
+// something is that becomes an init, as a script does, or is none.
+const (
+	settled  = 2 * time.Second
+	starting = time.Minute
+)
 
 // deaf: what it does not hear, only LXC's configuration or conf.d can have
 // chosen.
@@ -44,11 +48,12 @@ func (x *examination) deaf(init *pidfile.Process) {
 	if x.c.Stop.Halt == 0 || !slices.ContainsFunc(x.c.Schedule, func(s shutdown.Step) bool { return s.Verb == "halt" }) {
 		return
 	}
-	if age, err := init.Age(); err != nil || age < settled {
+	age, err := init.Age()
+	if err != nil || age < settled {
 		return
 	}
 	o, err := pid1.Foresee(init, pid1.Options{Signal: unix.Signal(x.c.Stop.Halt)})
-	if err != nil || o.Hears || o.Init.Boots() {
+	if err != nil || o.Hears || o.Init.Boots() && age < starting {
 		return
 	}
 	e, ok := x.c.file.Get("lxc.signal.halt")
