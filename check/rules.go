@@ -95,6 +95,18 @@ func Rules() finding.Catalogue {
 		{ID: "GR312", Title: "a socket's path that is too long", Severity: finding.Error,
 			Why: "The kernel takes at most 107 bytes (unix(7)), and QEMU does not start.",
 			Fix: "a shorter path, or a shorter name of the guest"},
+		{ID: "GR320", Title: "a port of two bridges", Severity: finding.Error,
+			Why: "An interface is a port of one bridge only: whichever starts second is refused.",
+			Fix: "name the interface in ports of one of them; the other may be without, or have a VLAN of it (eth0.10)"},
+		{ID: "GR321", Title: "a bridge that another tool is in charge of", Severity: finding.Warning,
+			Why: "guestrc leaves such a bridge alone, so that its own file of it has no effect.",
+			Fix: "remove /etc/conf.d/net.NAME, or the bridge from the other tool's files"},
+		{ID: "GR322", Title: "a bridge that cannot be made as its files say", Severity: finding.Error,
+			Why: "The start is refused and changes nothing; guests that are plugged into the bridge are not started.",
+			Fix: "guestrc plan net.NAME shows what a start would do"},
+		{ID: "GR323", Title: "a bridge that is not as its files say", Severity: finding.Info,
+			Why: "Files or bridge were changed since; the next boot makes it as the files say.",
+			Fix: "guestrc start net.NAME changes what differs, and takes the bridge never down"},
 
 		// The host.
 		{ID: "GR401", Title: "more memory than the host has", Severity: finding.Error,
