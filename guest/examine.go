@@ -94,7 +94,9 @@ func (h *House) examine(ctx context.Context, n Name, load reading, claims func()
 	x.Vars = k.Vars()
 	if x.Config, x.Err = h.load(n, load); x.Err != nil {
 		x.Nothing = errors.Is(x.Err, fs.ErrNotExist)
-		x.Status, _ = h.Status(ctx, n, false) // of one that never ran there is none
+		if st, err := h.Status(ctx, n, false); err == nil { // of one that never ran there is none
+			x.Status = st
+		}
 		return x, nil
 	}
 	x.Files = x.Config.Files
@@ -104,10 +106,12 @@ func (h *House) examine(ctx context.Context, n Name, load reading, claims func()
 	i, err := k.Configure(ctx, h.Layout, n, x.Config)
 	if err != nil {
 		x.Err = withStatus(StatusNotConfigured, cannotUse(n), err)
+	}
+	if i == nil {
 		x.Warnings, _ = x.Vars.Check(x.Config) // what is at fault is in Err
 		return x, nil
 	}
-	x.Plan, x.Warnings = i.Plan(), i.Warnings()
+	x.Warnings, x.Plan = i.Warnings(), i.Plan()
 	x.Files = x.Plan.Files
 	running, err := claims()
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 type Kind interface {
 	Name() string
 	Vars() confd.Table
-	// Configure understands the files of one guest, and refuses faulty ones.
+	// Configure understands the files of one guest, and refuses faulty ones. To
+	// those who only look (OnlyLooks) it may give what it understood all the same.
 	Configure(ctx context.Context, l Layout, n Name, c *confd.Config) (Instance, error)
 	// Described tells whether n exists although no conf.d file is its own: some
 	// kinds have configuration of their own. where it would be is for a hint.

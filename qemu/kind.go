@@ -21,9 +21,14 @@ func (Kind) Name() string { return "qemu" }
 // Vars are the variables of /etc/conf.d/qemu and /etc/conf.d/qemu.NAME.
 func (Kind) Vars() confd.Table { return Vars }
 
-// Configure understands the files of one guest.
+// Configure understands the files of one guest. Who only looks is given what was
+// understood besides the errors.
 func (Kind) Configure(ctx context.Context, l guest.Layout, n guest.Name, c *confd.Config) (guest.Instance, error) {
-	return newMachine(l, n, c, newHost(ctx, l))
+	m, err := newMachine(l, n, c, newHost(ctx, l))
+	if err != nil && !guest.OnlyLooks(ctx) {
+		return nil, err
+	}
+	return m, err
 }
 
 // Described is false: a guest is what its conf.d file says.

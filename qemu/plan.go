@@ -23,7 +23,7 @@ type planner struct {
 
 // newMachine works out what cfg means. It reads nothing but what host answers.
 // Every error is a *confd.Error with the position of the variable; several are
-// joined. Warnings are left in the Machine.
+// joined; the Machine then lacks what they are about. Warnings are left in it.
 func newMachine(layout guest.Layout, name guest.Name, cfg *confd.Config, host Host) (*Machine, error) {
 	p := &planner{
 		Settings: confd.NewSettings(Vars, cfg),
@@ -56,10 +56,7 @@ func newMachine(layout guest.Layout, name guest.Name, cfg *confd.Config, host Ho
 
 	p.m.Args = p.args
 	p.m.warnings = p.Warnings
-	if err := p.Err(); err != nil {
-		return nil, err
-	}
-	return p.m, nil
+	return p.m, p.Err()
 }
 
 func (p *planner) add(args ...string) { p.args = append(p.args, args...) }
