@@ -66,7 +66,7 @@ func Shared(err error, warnings []*confd.Error, other []Shelf) (all []finding.Fi
 func nothing(x guest.Examination) []finding.Finding {
 	name := x.Name.String()
 	switch {
-	case x.Status.Guest == "" || x.Status.Code == guest.StateStopped && x.Status.State == "":
+	case x.Status.State == "":
 		return nil
 	case x.Status.Code == guest.StateRunning:
 		return []finding.Finding{Rules().New("GR608", name, confd.Pos{}, "it runs, and nothing describes it: it can be stopped, and not started again", "describe it in /etc/conf.d/"+name)}

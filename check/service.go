@@ -77,11 +77,11 @@ func Dependencies(subject string, s guest.Service, there Services) (all []findin
 		if known || !mine && (there.Known == nil || there.Known(d.Name)) {
 			continue
 		}
-		text := fmt.Sprintf("%s names the service %s, which does not exist", d.Why, d.Name)
+		text, hint := fmt.Sprintf("%s names the service %s, which does not exist", d.Why, d.Name), "mend the name; ls /etc/init.d shows those that there are"
 		if mine {
-			text = fmt.Sprintf("%s names %s, which nothing describes", d.Why, d.Name)
+			text, hint = fmt.Sprintf("%s names %s, which nothing describes", d.Why, d.Name), ""
 		}
-		f := Rules().New("GR604", subject, d.Pos, text, "")
+		f := Rules().New("GR604", subject, d.Pos, text, hint)
 		if d.Relation != deps.Need && d.Relation != deps.Want && !mine {
 			f.Severity = finding.Info // OpenRC passes over an order of what is not there
 		}

@@ -88,16 +88,16 @@ func readFile(name string) ([]byte, error) {
 // checkFile refuses what somebody other than root or us could have written:
 // the files decide what runs as root.
 func checkFile(name string, mode fs.FileMode, size int64, owner, euid uint32) error {
-	refuse := func(hint, format string, args ...any) error {
+	refuse := func(hint, format string, args ...any) *Error {
 		return &Error{Pos: Pos{File: name}, Msg: "cannot use the file: " + fmt.Sprintf(format, args...), Hint: hint}
 	}
 	switch {
 	case !mode.IsRegular():
 		return refuse("", "it is not a regular file")
 	case owner != 0 && owner != euid:
-		return refuse("chown root "+name+" && chmod go-w "+name, "it belongs to uid %d, who must not decide what root runs", owner)
+		return refuse("chown root "+name+" && chmod go-w "+name, "it belongs to uid %d, who must not decide what root runs", owner).WithID(looseID)
 	case mode.Perm()&0o022 != 0:
-		return refuse("chown root "+name+" && chmod go-w "+name, "its mode %#o lets others than its owner write it", mode.Perm())
+		return refuse("chown root "+name+" && chmod go-w "+name, "its mode %#o lets others than its owner write it", mode.Perm()).WithID(looseID)
 	case size > maxFile:
 		return refuse("", "it has %d bytes, more than %d", size, maxFile)
 	}

@@ -12,6 +12,7 @@ import (
 const (
 	unknownID = "GR101"
 	typeID    = "GR102"
+	looseID   = "GR701"
 	groupID   = "GR304" // an address of a group
 )
 

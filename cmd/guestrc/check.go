@@ -106,7 +106,7 @@ func (e *env) tellChecked(names []guest.Name, found []finding.Finding, mended []
 		e.printFinding(t)
 	}
 	if len(told) > 0 {
-		fmt.Fprintln(e.stdout)
+		fmt.Fprintf(e.stdout, "\n%s\n", advice(told))
 	}
 	for _, what := range mended {
 		word := "done: "
@@ -139,16 +139,23 @@ func summary(names []guest.Name, told []told) string {
 		return in + " looked at: nothing found"
 	}
 	var all []finding.Finding
-	fixable := 0
 	for _, t := range told {
 		all = append(all, t.Finding)
+	}
+	return finding.Count(all) + " in " + in
+}
+
+// advice is the line above it.
+func advice(told []told) string {
+	fixable := 0
+	for _, t := range told {
 		if t.Mendable {
 			fixable++
 		}
 	}
-	text := fmt.Sprintf("%s in %s; guestrc help %s tells more of one", finding.Count(all), in, told[0].ID)
+	text := fmt.Sprintf("guestrc help %s tells more of one", told[0].ID)
 	if fixable > 0 {
-		text += fmt.Sprintf(", guestrc check --fix mends %d", fixable)
+		text += fmt.Sprintf("; guestrc check --fix mends %d", fixable)
 	}
 	return text
 }
@@ -163,9 +170,9 @@ type told struct {
 // gather puts what concerns the host before what concerns one guest each.
 func gather(found []finding.Finding) []told {
 	type key struct {
-		id, at, message string
+		id, at, message, hint string
 	}
-	of := func(f finding.Finding) key { return key{f.ID, f.Pos.String(), f.Message} }
+	of := func(f finding.Finding) key { return key{f.ID, f.Pos.String(), f.Message, f.Hint} }
 	guests := map[key][]string{}
 	for _, f := range found {
 		guests[of(f)] = append(guests[of(f)], f.Subject)

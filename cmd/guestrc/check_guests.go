@@ -53,7 +53,7 @@ func (e *env) newDoctor(names []guest.Name) (*doctor, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &doctor{e: e, systems: s, names: names, whole: len(names) == 0, reaches: &reaches{known: map[string]bool{}}}
+	d := &doctor{e: e, systems: s, names: names, whole: len(names) == 0, reaches: &reaches{known: map[string]bool{e.root: true}}}
 	d.files, err = units.Scan(e.house.Layout.At())
 	if err != nil {
 		e.out.warn(err)
@@ -134,8 +134,23 @@ func (d *doctor) examine(ctx context.Context) []finding.Finding {
 		d.found = append(d.found, check.Sums(held, memoryFor(held))...)
 		d.host()
 	}
+	d.found = withoutDoubt(d.found)
 	d.mendable(ctx)
 	return d.found
+}
+
+// withoutDoubt leaves out what cannot be told because of permissions that are too
+// loose: that is told of the directory.
+func withoutDoubt(found []finding.Finding) []finding.Finding {
+	var loose []string
+	for _, f := range found {
+		if f.ID == "GR701" {
+			loose = append(loose, "cannot trust "+f.Pos.File+":")
+		}
+	}
+	return slices.DeleteFunc(found, func(f finding.Finding) bool {
+		return f.ID == "GR705" && slices.ContainsFunc(loose, func(text string) bool { return strings.Contains(f.Message, text) })
+	})
 }
 
 // others are what guests hold that nobody asked about.
@@ -298,7 +313,8 @@ func (d *doctor) described(name string) (known, mine bool) {
 	return err == nil || !errors.Is(err, os.ErrNotExist), true
 }
 
-// reaches remembers which directories every user may pass through.
+// reaches remembers which directories every user may pass through, from the root
+// on.
 type reaches struct {
 	mu    sync.Mutex
 	known map[string]bool
