@@ -10,7 +10,7 @@ import (
 
 func conductRules() finding.Catalogue {
 	return finding.Catalogue{
-		{ID: "GL501", Title: "sleep instead of a wait", Severity: finding.Warning,
+		{ID: "GL501", Title: "sleep instead of a wait", Severity: finding.Info,
 			Why: "On a fast host the time is wasted at every start or stop, and on a slow one it is too short.",
 			Fix: "wait for the event: start-stop-daemon --retry when stopping; --wait, notify= or ewaitfile when starting"},
 		{ID: "GL502", Title: "ebegin without eend", Severity: finding.Warning,

@@ -18,11 +18,11 @@ func (s *script) network(r relations) {
 		}
 	}
 	for _, d := range r.all {
-		if d.kind != "need" || d.name != "net" || own != nil {
+		if d.kind != "need" || d.name != "net" || own != nil || !d.always { // a condition may have asked for an address
 			continue
 		}
 		if name := s.daemonName(); here {
-			s.report("GL304", d.at, "", "need net, but the daemon listens on all addresses, or on loopback: it does without an interface")
+			s.lesser("GL304", d.at, "", "need net, but the daemon listens on all addresses, or on loopback: it does without an interface")
 		} else if listensEverywhere(name) {
 			s.lesser("GL304", d.at, "", "need net, but %s listens on all addresses unless its configuration names one: it does without an interface", name)
 		}

@@ -4,6 +4,7 @@ import "mvdan.cc/sh/v3/syntax"
 
 // depend is about what depend() does besides saying its words.
 func (w *weigher) depend(f *function) {
+	told := false
 	for _, c := range f.calls {
 		name, args := c.program()
 		own := w.funcs[c.name] != nil
@@ -17,7 +18,13 @@ func (w *weigher) depend(f *function) {
 		case effect(name) && !asking(name, args):
 			w.report("GL206", c.node.Pos(), "", "%s in depend(): it is done whether the service is started or not", name)
 		case tells(name):
-			if !captured(c) {
+			if told || captured(c) { // once is enough
+				continue
+			}
+			told = true
+			if conditional(c.up) { // somebody is to know what is set wrongly
+				w.lesser("GL206", c.node.Pos(), "", "%s in depend() may print each time OpenRC renews its table of dependencies", name)
+			} else {
 				w.report("GL206", c.node.Pos(), "", "%s in depend() prints each time OpenRC renews its table of dependencies", name)
 			}
 		case name == "exit" && !captured(c):

@@ -116,7 +116,7 @@ func (w *weigher) prints(c *call, name string) {
 		w.report("GL204", c.node.Pos(), "", "%s at global scope writes %s each time the script is read", name, w.source(r.Word))
 		return
 	}
-	w.report("GL202", c.node.Pos(), "", "%s at global scope prints each time the script is read", name)
+	w.report("GL202", c.node.Pos(), "", "%s at global scope prints while OpenRC only reads the script", name)
 }
 
 // asking: some programs change something or tell, by their arguments.

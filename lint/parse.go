@@ -98,6 +98,7 @@ func (s *script) bashOnly(err error) {
 	}
 	s.stumbled = at.Line()
 	s.report("GL003", at, "", "%s", text)
+	s.common(text)
 }
 
 // placeOf is where the parser stopped, and why, without the place.

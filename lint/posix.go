@@ -22,7 +22,7 @@ func posixRules() finding.Catalogue {
 			Fix: "use printf"},
 		{ID: "GL405", Title: "a variable that bash sets", Severity: finding.Warning,
 			Why: "Other shells leave it empty.",
-			Fix: "ask a command: id -u for EUID, hostname for HOSTNAME"},
+			Fix: "ask a command: id -u for UID, hostname for HOSTNAME"},
 		{ID: "GL406", Title: "a command, or an option of one, that bash has", Severity: finding.Warning,
 			Why: "Other shells do not find it, or refuse the option.",
 			Fix: "do it by what POSIX has"},

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/guestrc/guestrc/finding"
 )
 
 // bashNode reports a node that only other shells' grammars have. The first one of
@@ -75,6 +77,17 @@ func (s *script) more(at syntax.Pos, what string) {
 	if line := at.Line(); line != s.stumbled && line != s.foreign {
 		s.foreign = line
 		s.report("GL003", at, "", "%s: a feature of other shells", what)
+		s.common(what)
+	}
+}
+
+// common makes the last finding a warning if busybox and bash both have what it
+// is about, so that dash alone fails.
+func (s *script) common(what string) {
+	for _, sign := range []string{"&>", "${NAME/", "${NAME:", "search and replace", "slicing", "function"} {
+		if strings.Contains(what, sign) {
+			s.found[len(s.found)-1].Severity = finding.Warning
+		}
 	}
 }
 
@@ -142,10 +155,11 @@ func (s *script) bashParam(p *syntax.ParamExp) {
 	if p.Param == nil || p.Index != nil || s.set(p.Param.Value) {
 		return
 	}
-	switch name := p.Param.Value; name { // UID and GROUPS are in conf.d files, too
-	case "RANDOM", "EUID", "SECONDS", "BASHPID", "BASH_SOURCE", "BASH_VERSINFO", "FUNCNAME", "PIPESTATUS", "OSTYPE",
+	switch name := p.Param.Value; name {
+	case "RANDOM", "UID", "EUID", "SECONDS", "BASHPID", "BASH_SOURCE", "BASH_VERSINFO", "FUNCNAME", "PIPESTATUS", "OSTYPE",
 		"MACHTYPE", "HOSTTYPE", "SHLVL", "DIRSTACK", "BASH_REMATCH", "SRANDOM", "EPOCHSECONDS":
-		if p.Exp == nil { // a default says that it may be empty
+		pair := name == "UID" && strings.Contains(string(s.src), "GID") // which bash does not set: conf.d does
+		if p.Exp == nil && !pair {                                      // a default says that it may be empty
 			s.report("GL405", at, "", "%s: only bash sets it", name)
 		}
 	}

@@ -27,17 +27,26 @@ func said(t *testing.T, src string, ids ...string) string {
 // people use; beside each what is near to it and a fault.
 func TestFalseAlarms(t *testing.T) {
 	for name, c := range map[string]struct{ id, src, want string }{
-		"killall with a path goes by the file":        {"GL101", "stop() {\n\tkillall -q /usr/sbin/web\n}", ""},
-		"killall -0 with a path":                      {"GL102", "start_pre() {\n\tkillall -q -0 /usr/sbin/web && return 0\n}", ""},
-		"killall with a name":                         {"GL101", "stop() {\n\tkillall -q web\n}", "GL101 warning"},
-		"a column of ps, searched for a number":       {"GL104", "status() {\n\tps ax | awk '{ print $1 }' | grep -q \"^$pid$\"\n}", ""},
-		"a pattern of awk searches":                   {"GL104", "status() {\n\tps ax | awk '/web/ { print $1 }'\n}", "GL104 warning"},
-		"a reload of a started service by its number": {"GL103", "reload() {\n\tkill -HUP $(cat /run/web.pid)\n}", "GL103 info"},
-		"an end by a number from a file":              {"GL103", "stop() {\n\tkill $(cat /run/web.pid)\n}", "GL103 warning"},
-		"exit 0 in start_pre is written on purpose":   {"GL208", "start_pre() {\n\t[ -e /dev/web ] || exit 0\n}", "GL208 info"},
-		"exit alone in start_pre":                     {"GL208", "start_pre() {\n\t[ -e /dev/web ] || exit\n}", "GL208 warning"},
-		"conf.d may set UID":                          {"GL405", "start_pre() {\n\tcheckpath -d -o \"$UID:$GID\" /run/web\n}", ""},
-		"nobody but bash sets EUID":                   {"GL405", "start_pre() {\n\t[ \"$EUID\" = 0 ] || return 1\n}", "GL405 warning"},
+		"killall with a path goes by the file":             {"GL101", "stop() {\n\tkillall -q /usr/sbin/web\n}", ""},
+		"killall -0 with a path":                           {"GL102", "start_pre() {\n\tkillall -q -0 /usr/sbin/web && return 0\n}", ""},
+		"killall with a name":                              {"GL101", "stop() {\n\tkillall -q web\n}", "GL101 warning"},
+		"a column of ps, searched for a number":            {"GL104", "status() {\n\tps ax | awk '{ print $1 }' | grep -q \"^$pid$\"\n}", ""},
+		"a pattern of awk searches":                        {"GL104", "status() {\n\tps ax | awk '/web/ { print $1 }'\n}", "GL104 warning"},
+		"a reload of a started service by its number":      {"GL103", "reload() {\n\tkill -HUP $(cat /run/web.pid)\n}", "GL103 info"},
+		"an end by a number from a file":                   {"GL103", "stop() {\n\tkill $(cat /run/web.pid)\n}", "GL103 warning"},
+		"exit 0 in start_pre is written on purpose":        {"GL208", "start_pre() {\n\t[ -e /dev/web ] || exit 0\n}", "GL208 info"},
+		"exit alone in start_pre":                          {"GL208", "start_pre() {\n\t[ -e /dev/web ] || exit\n}", "GL208 warning"},
+		"conf.d sets UID and GID":                          {"GL405", "start_pre() {\n\tcheckpath -d -o \"$UID:$GID\" /run/web\n}", ""},
+		"nobody but bash sets UID alone":                   {"GL405", "start_pre() {\n\t[ \"$UID\" = 0 ] || return 1\n}", "GL405 warning"},
+		"a pipeline at global scope is one thing to mend":  {"GL201", "user=$(grep user /etc/web.conf | sed s/user// | cut -d= -f2)", "GL201 warning"},
+		"a warning in depend() under a condition is meant": {"GL206", "depend() {\n\tif [ -n \"$addr\" ]; then\n\t\tewarn one\n\t\tewarn two\n\tfi\n}", "GL206 info"},
+		"depend() that always prints":                      {"GL206", "depend() {\n\tewarn one\n\tewarn two\n}", "GL206 warning"},
+		"need net where a condition asked for an address":  {"GL304", "command=/usr/sbin/sshd\ndepend() {\n\tif [ -n \"$addr\" ]; then\n\t\tneed net\n\tfi\n}", ""},
+		"need net of a server on all addresses":            {"GL304", "command=/usr/bin/web\ncommand_args=\"--listen 0.0.0.0\"\ndepend() {\n\tneed net\n}", "GL304 info"},
+		"what busybox has as well, dash alone fails at":    {"GL003", "start_pre() {\n\tweb -t &>/dev/null\n}", "GL003 warning"},
+		"what bash alone has":                              {"GL003", "args=(--listen 80)", "GL003 error"},
+		"a sleep cannot always be helped":                  {"GL501", "stop_post() {\n\tsleep 1\n}", "GL501 info"},
+		"nobody but bash sets EUID":                        {"GL405", "start_pre() {\n\t[ \"$EUID\" = 0 ] || return 1\n}", "GL405 warning"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := said(t, c.src, c.id); got != c.want {

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/guestrc/guestrc/finding"
@@ -52,6 +53,7 @@ func (s *script) scopes() {
 	if depend := s.funcs["depend"]; depend != nil {
 		w.depend(depend)
 	}
+	s.oneEach("GL201", "GL203")
 	s.shadows()
 	s.exits()
 	s.uncalled()
@@ -98,4 +100,22 @@ func (w *weigher) cost(f *function) *call {
 // silencing: command -v and hash only ask whether there is such a program.
 func silencing(c *call) bool {
 	return (c.name == "command" || c.name == "exec") && len(c.args) > 0 && strings.HasPrefix(c.args[0].Lit(), "-")
+}
+
+// oneEach keeps the first finding of an id in each line: grep | sed | cut is one
+// thing to mend.
+func (s *script) oneEach(ids ...string) {
+	type place struct {
+		id   string
+		line int
+	}
+	seen := map[place]bool{}
+	s.found = slices.DeleteFunc(s.found, func(f finding.Finding) bool {
+		at := place{f.ID, f.Pos.Line}
+		if !slices.Contains(ids, f.ID) || !seen[at] {
+			seen[at] = true
+			return false
+		}
+		return true
+	})
 }
