@@ -35,7 +35,7 @@ func Read(dir, name string) (Config, error) {
 	theirs, ours := filepath.Join(dir, "net"), filepath.Join(dir, "net."+name)
 	c := Config{Files: []string{theirs, ours}}
 	if why := wrongName(name); why != "" {
-		return c, confd.Errorf(confd.Pos{}, "cannot read the configuration of a bridge %q: %s", name, why)
+		return c, confd.Errorf(confd.Pos{}, "cannot read the configuration of a bridge %q: %s", name, why).WithID(unusable)
 	}
 	files, err := confd.LoadForeign(theirs, ours)
 	if err != nil {
@@ -46,6 +46,13 @@ func Read(dir, name string) (Config, error) {
 	r.read()
 	return c, errors.Join(r.errs...)
 }
+
+// The sorts of faults (docs/checks.md).
+const (
+	unusable = "GR100" // nobody can tell what was meant
+	wrong    = "GR102" // a value that its variable does not take
+	idle     = "GR103" // guestrc does something else, or nothing
+)
 
 // Variable is how an interface's name is spelt in the names of variables.
 func Variable(name string) string {

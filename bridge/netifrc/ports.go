@@ -93,7 +93,7 @@ func (r *reader) portConfigs() (unsaid []string) {
 	for _, port := range r.c.Spec.Ports {
 		name := "config_" + Variable(port)
 		if why, ok := r.files.Unread(name); ok {
-			r.c.Warnings = append(r.c.Warnings, &confd.Error{Pos: why.Pos, Msg: name + ": it cannot be read, and is left out: " + why.Msg, Hint: why.Hint})
+			r.c.Warnings = append(r.c.Warnings, &confd.Error{Pos: why.Pos, Msg: name + ": it cannot be read, and is left out: " + why.Msg, Hint: why.Hint, ID: idle})
 			continue
 		}
 		v, _ := r.files.Get(name)

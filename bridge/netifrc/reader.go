@@ -47,13 +47,13 @@ func (r *reader) fail(at confd.Value, hint, format string, args ...any) {
 }
 
 func (r *reader) warn(at confd.Value, hint, format string, args ...any) {
-	r.c.Warnings = append(r.c.Warnings, problem(at, hint, format, args...))
+	r.c.Warnings = append(r.c.Warnings, problem(at, hint, format, args...).WithID(idle))
 }
 
 func problem(at confd.Value, hint, format string, args ...any) *confd.Error {
 	e := confd.Errorf(at.Pos, at.Name+": "+format, args...)
 	e.Hint = hint
-	return e
+	return e.WithID(wrong)
 }
 
 // own is one of our variables, which count in our file only: in netifrc's such
@@ -236,13 +236,13 @@ func (r *reader) unsupported() {
 	for _, f := range r.files.Functions {
 		if slices.Contains(hooks[:], f.Name) {
 			r.c.Warnings = append(r.c.Warnings, &confd.Error{Pos: f.Pos, Msg: fmt.Sprintf("guestrc does not call %s for %s", f.Name, r.name),
-				Hint: "what it does for the bridge belongs into a service of its own, with rc_after=\"net." + r.name + "\""})
+				Hint: "what it does for the bridge belongs into a service of its own, with rc_after=\"net." + r.name + "\"", ID: idle})
 		}
 	}
 	for _, s := range r.files.Skipped {
 		if s.Anything {
 			r.c.Warnings = append(r.c.Warnings, &confd.Error{Pos: s.Why.Pos, Msg: "what this does to variables cannot be read, and is left out: " + s.Why.Msg,
-				Hint: "write what " + r.name + " needs into " + r.ours})
+				Hint: "write what " + r.name + " needs into " + r.ours, ID: idle})
 		}
 	}
 }

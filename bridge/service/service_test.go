@@ -18,7 +18,7 @@ import (
 
 var br0 = guest.Name{Kind: Kind, Instance: "br0"}
 
-func layoutWith(t *testing.T, files map[string]string) guest.Layout {
+func layoutWith(t testing.TB, files map[string]string) guest.Layout {
 	t.Helper()
 	l := guest.Layout{Root: t.TempDir()}
 	for path, text := range files {
