@@ -134,8 +134,8 @@ func (h *House) examine(ctx context.Context, n Name, load reading, claims func()
 	return x, nil
 }
 
-// Holder gives what guests hold, each for itself, whatever else is wrong with it;
-// of files that cannot be used there is nothing. Several goroutines may call it.
+// Holder gives what guests hold, each for itself, whatever else is wrong with it.
+// Several goroutines may call it.
 func (h *House) Holder() func(ctx context.Context, n Name) []Hold {
 	var loader confd.Loader
 	return func(ctx context.Context, n Name) []Hold {
@@ -148,8 +148,8 @@ func (h *House) Holder() func(ctx context.Context, n Name) []Hold {
 		if err != nil {
 			return nil
 		}
-		i, err := k.Configure(ctx, h.Layout, n, c)
-		if e, ok := i.(Examiner); ok && err == nil {
+		i, _ := k.Configure(ctx, h.Layout, n, c) // of files with a fault, what is understood
+		if e, ok := i.(Examiner); ok {
 			return e.Holds()
 		}
 		return nil

@@ -265,6 +265,8 @@ func (d *doctor) undescribed(n guest.Name, x guest.Examination, found []finding.
 		add("GR608", "describe it in "+d.own(n)+", or: guestrc disable --init openrc "+name, "%s is there, and nothing describes it", d.e.script(n))
 		found[len(found)-1].Severity = finding.Info // nobody starts it
 	case len(found) > 0:
+	case d.leadsNowhere(n):
+		add("GR100", "name the file that is meant, or: rm "+d.own(n), "%s is a symlink to a file that does not exist", d.own(n))
 	case d.whole:
 		add("GR703", "rm -r "+d.e.house.Layout.RunDir(n)+", or leave it to the next boot", "%s is left of a guest that nothing describes any more", d.e.house.Layout.RunDir(n))
 		found[len(found)-1].Severity = finding.Info
@@ -272,6 +274,12 @@ func (d *doctor) undescribed(n guest.Name, x guest.Examination, found []finding.
 		found = append(found, check.Faults(name, x.Err)...)
 	}
 	return found
+}
+
+// leadsNowhere tells whether what would describe a guest is a dangling symlink.
+func (d *doctor) leadsNowhere(n guest.Name) bool {
+	_, err := os.Readlink(d.own(n))
+	return err == nil
 }
 
 func (d *doctor) own(n guest.Name) string { return d.e.house.Layout.ConfFiles(n)[1] }
