@@ -2,7 +2,6 @@ package lxc
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -96,7 +95,7 @@ func (c *Container) mark() string {
 		return startVar + "=" + c.Layout.Run
 	}
 	var random [8]byte
-	rand.Read(random[:]) // never fails (crypto/rand)
+	unix.Getrandom(random[:], 0) // never fails for so few bytes, once the system is up (getrandom(2))
 	return startVar + "=" + hex.EncodeToString(random[:])
 }
 

@@ -2,7 +2,6 @@ package pid1
 
 import (
 	"bytes"
-	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,11 +12,26 @@ import (
 
 // Program is an executable file of a container.
 type Program struct {
-	Path    string      // as asked for; of a script, that of its interpreter
-	Class   elf.Class   // 32 or 64 bits
-	Machine elf.Machine // the sort of processor
-	Script  bool        // it begins with #!, and the rest tells of its interpreter
+	Path    string // as asked for; of a script, that of its interpreter
+	Class   byte   // 32 or 64 bits: Class32, Class64
+	Machine uint16 // the sort of processor (e_machine)
+	Script  bool   // it begins with #!, and the rest tells of its interpreter
 }
+
+// What elf(5) has in the first bytes of a program. Package debug/elf has it too,
+// and would believe the sizes that follow.
+const (
+	elfMagic  = "\x7fELF"
+	classAt   = 4 // EI_CLASS
+	dataAt    = 5 // EI_DATA
+	bigEndian = 2 // ELFDATA2MSB
+
+	Class32 = 1
+	Class64 = 2
+
+	machine386 = 3
+	machineARM = 40
+)
 
 var (
 	errNotExecutable = errors.New("not executable")
@@ -81,17 +95,17 @@ func interpreter(head []byte) (path string, script bool) {
 }
 
 // parseELF reads the first twenty bytes, which are the same for both classes
-// (elf(5)). Package debug/elf would believe the sizes that follow.
+// (elf(5)).
 func (p Program) parseELF(head []byte) (Program, error) {
-	if len(head) < 20 || !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+	if len(head) < 20 || !bytes.HasPrefix(head, []byte(elfMagic)) {
 		return Program{}, &os.PathError{Op: "read", Path: printable(p.Path), Err: errNoProgram}
 	}
 	var order binary.ByteOrder = binary.LittleEndian
-	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
+	if head[dataAt] == bigEndian {
 		order = binary.BigEndian
 	}
-	p.Class = elf.Class(head[elf.EI_CLASS])
-	p.Machine = elf.Machine(order.Uint16(head[18:]))
+	p.Class = head[classAt]
+	p.Machine = order.Uint16(head[18:])
 	return p, nil
 }
 
@@ -108,10 +122,10 @@ func Personality(p Program) (arch string, ok bool) {
 
 func personality(p Program, host string) (arch string, ok bool) {
 	switch {
-	case p.Class != elf.ELFCLASS32:
-	case host == "x86_64" && p.Machine == elf.EM_386:
+	case p.Class != Class32:
+	case host == "x86_64" && p.Machine == machine386:
 		return "i686", true
-	case host == "aarch64" && p.Machine == elf.EM_ARM:
+	case host == "aarch64" && p.Machine == machineARM:
 		return "armv7l", true
 	}
 	return "", false

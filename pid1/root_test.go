@@ -314,7 +314,7 @@ func TestExecutable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	x86 := Program{Path: "/x86", Class: elf.ELFCLASS32, Machine: elf.EM_386}
+	x86 := Program{Path: "/x86", Class: Class32, Machine: uint16(elf.EM_386)}
 	interpreted := x86
 	interpreted.Script = true
 	for _, test := range []struct {
@@ -323,9 +323,9 @@ func TestExecutable(t *testing.T) {
 		err  error
 	}{
 		{"/x86", x86, nil},
-		{"/link", Program{"/link", elf.ELFCLASS32, elf.EM_386, false}, nil},
-		{"/arm", Program{"/arm", elf.ELFCLASS32, elf.EM_ARM, false}, nil},
-		{"/s390", Program{"/s390", elf.ELFCLASS64, elf.EM_S390, false}, nil},
+		{"/link", Program{"/link", Class32, uint16(elf.EM_386), false}, nil},
+		{"/arm", Program{"/arm", Class32, uint16(elf.EM_ARM), false}, nil},
+		{"/s390", Program{"/s390", Class64, uint16(elf.EM_S390), false}, nil},
 		{"/script", interpreted, nil},
 		{"/nested", interpreted, nil},
 		{"/lost", Program{}, fs.ErrNotExist},
@@ -345,12 +345,12 @@ func TestPersonality(t *testing.T) {
 		Program
 		host, want string
 	}{
-		{Program{Class: elf.ELFCLASS32, Machine: elf.EM_386}, "x86_64", "i686"},
-		{Program{Class: elf.ELFCLASS32, Machine: elf.EM_386}, "i686", ""},
-		{Program{Class: elf.ELFCLASS32, Machine: elf.EM_ARM}, "aarch64", "armv7l"},
-		{Program{Class: elf.ELFCLASS32, Machine: elf.EM_ARM}, "x86_64", ""},
-		{Program{Class: elf.ELFCLASS64, Machine: elf.EM_X86_64}, "x86_64", ""},
-		{Program{Class: elf.ELFCLASS32, Machine: elf.EM_X86_64}, "x86_64", ""}, // x32
+		{Program{Class: Class32, Machine: uint16(elf.EM_386)}, "x86_64", "i686"},
+		{Program{Class: Class32, Machine: uint16(elf.EM_386)}, "i686", ""},
+		{Program{Class: Class32, Machine: uint16(elf.EM_ARM)}, "aarch64", "armv7l"},
+		{Program{Class: Class32, Machine: uint16(elf.EM_ARM)}, "x86_64", ""},
+		{Program{Class: Class64, Machine: uint16(elf.EM_X86_64)}, "x86_64", ""},
+		{Program{Class: Class32, Machine: uint16(elf.EM_X86_64)}, "x86_64", ""}, // x32
 		{Program{}, "x86_64", ""},
 	} {
 		if got, ok := personality(test.Program, test.host); got != test.want || ok != (test.want != "") {

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -133,7 +133,11 @@ func (e *env) newPlaces(ephemeral bool) (places, error) {
 		}
 		base = filepath.Join(dir, "guestrc-run")
 	}
-	id := rand.Text()[:8]
+	var random [8]byte
+	if _, err := unix.Getrandom(random[:], 0); err != nil {
+		return places{}, fmt.Errorf("cannot name a directory for the guest's state: %w", os.NewSyscallError("getrandom", err))
+	}
+	id := fmt.Sprintf("%010x", binary.NativeEndian.Uint64(random[:])>>24)
 	p := places{run: filepath.Join(base, id)}
 	if ephemeral {
 		tmp := e.getenv("TMPDIR")
