@@ -49,6 +49,14 @@ func warning(subject string, w *confd.Error, other []Shelf) finding.Finding {
 	return Rules().New("GR104", subject, w.Pos, fmt.Sprintf("%s is a variable of %s, and has no effect here", w.Var, join(of)), "move the line to "+strings.Join(files, " or "))
 }
 
+// Bridge is what an examination found in one bridge.
+func Bridge(name string, faults []*confd.Error, other []Shelf) (all []finding.Finding) {
+	for _, e := range faults {
+		all = append(all, warning(name, e, other))
+	}
+	return all
+}
+
 // Shared are the findings of a conf.d file that is of no guest alone.
 func Shared(err error, warnings []*confd.Error, other []Shelf) (all []finding.Finding) {
 	for _, w := range warnings {

@@ -209,7 +209,8 @@ func inTime[T any](ctx context.Context, do func(context.Context) (T, error)) (T,
 func (d *doctor) one(ctx context.Context, n guest.Name, s guest.Service, look func(context.Context, guest.Name) (guest.Examination, error)) patient {
 	p := patient{name: n, service: s}
 	if n.Kind == service.Kind {
-		p.found, _ = inTime(ctx, func(ctx context.Context) ([]finding.Finding, error) { return d.bridge(ctx, n), nil })
+		faults, err := inTime(ctx, func(ctx context.Context) ([]*confd.Error, error) { return service.Examine(ctx, d.e.house.Layout, n) })
+		p.found = append(check.Bridge(n.String(), faults, check.Shelves(d.shelves, n.Kind)), check.Faults(n.String(), err)...)
 	} else {
 		x, err := inTime(ctx, func(ctx context.Context) (guest.Examination, error) { return look(ctx, n) })
 		p.x, p.holds = x, x.Holds
@@ -233,18 +234,6 @@ func stands(c *confd.Config, name string) confd.Pos {
 	}
 	v, _ := c.Get(name)
 	return v.Pos
-}
-
-// bridge is the examination of net.NAME. One of another tool's is that tool's.
-func (d *doctor) bridge(_ context.Context, n guest.Name) []finding.Finding {
-	if service.Owned(d.e.house.Layout, n) != nil {
-		return nil
-	}
-	b, err := service.Open(d.e.house.Layout, n)
-	if err != nil {
-		return check.Faults(n.String(), err)
-	}
-	return check.Warnings(n.String(), b.Conf.Warnings)
 }
 
 // undescribed is about a guest that no file describes: it may be a service all
