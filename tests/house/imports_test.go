@@ -32,7 +32,7 @@ var rooms = map[string]room{
 	"bridge":      {nil, "it knows links, not what is plugged into them"},
 
 	"bridge/netifrc": {[]string{"bridge", "confd"}, "variables of bridges; guests are nothing to it"},
-	"bridge/service": {[]string{"bridge", "bridge/netifrc", "bridge/owner", "deps", "guest", "pidfile"}, "a bridge as a service: no kind of guests, no init system"},
+	"bridge/service": {[]string{"bridge", "bridge/netifrc", "bridge/owner", "confd", "deps", "guest", "pidfile"}, "a bridge as a service: no kind of guests, no init system"},
 	"bridge/owner":   {nil, "it looks for who else is in charge of an interface"},
 	"manifest":       {nil, "it knows files, not what they are for"},
 
