@@ -240,6 +240,51 @@ func TestExamineFindsSystemsForTheOtherCgroupVersion(t *testing.T) {
 	}
 }
 
+// TestFilesThatCannotBeUsedAreNamed, wherever what is wrong stands.
+func TestFilesThatCannotBeUsedAreNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"lxc.include = ROOT/none.conf":              "GR100 cannot include",
+		"lxc.include = ROOT/none.d/":                "",
+		"lxc.include = ROOT/var/lib/lxc/web/config": "GR100 an include in a circle",
+		"lxc.include = none.conf":                   "GR100 LXC would look for it",
+		"lxc.uts.name web":                          `GR100 has no "="`,
+		"lxc.mount.fstab = ROOT/none":               "GR100 cannot read",
+		"lxc.mount.fstab = fstab":                   "GR100 LXC would look for it",
+		"lxc.mount.entry = /srv":                    "GR100 a mount without a target",
+	} {
+		l := files(t, map[string]string{"var/lib/lxc/web/config": text + "\n"})
+		c, err := configured(t, l, "")
+		if err == nil {
+			err = c.Preflight(t.Context(), nil)
+		}
+		found(t, text, faults(t, err), want)
+	}
+	l := files(t, map[string]string{"var/lib/lxc/web/config": "", "etc/lxc/web.conf": ""})
+	for conf, want := range map[string]string{
+		"CONFIGFILE=ROOT/none":             "GR100 cannot read",
+		"stop_schedule=dance/1":            "GR102 dance",
+		"extra_args=-d":                    "GR102 guestrc's to say",
+		"ready=tcp:0":                      "GR102 not a TCP port",
+		"POWEROFF_SIGNAL=SIGNONE":          "GR102 signal",
+		"TIMEOUT=7":                        "GR103 there is etc/lxc/web.conf too",
+		"CONFIGFILE=ROOT/etc/lxc/web.conf": "",
+		"CONFIGFILE=ROOT/etc/lxc/web.conf\nready_address=192.0.2.1":         "GR103 ignored",
+		"CONFIGFILE=ROOT/etc/lxc/web.conf\nTIMEOUT=1\nstop_schedule=KILL/1": "GR103 ignored",
+		"CONFIGFILE=ROOT/etc/lxc/web.conf\nTIMOUT=1":                        "GR101 TIMOUT",
+		"CONFIGFILE=ROOT/etc/lxc/web.conf\nready_timeout=long":              "GR102 ready_timeout",
+	} {
+		want = strings.ReplaceAll(want, "etc/lxc", l.Root+"/etc/lxc")
+		c, err := configured(t, l, conf)
+		all := faults(t, err)
+		if err == nil {
+			all = c.Warnings()
+		}
+		found(t, conf, all, want)
+	}
+	_, err := configured(t, files(t, nil), "")
+	found(t, "no file", faults(t, err), "GR100 cannot find LXC's configuration")
+}
+
 func TestHolds(t *testing.T) {
 	c, root := described(t, `lxc.net.0.type = veth
 lxc.net.0.hwaddr = 00:16:3E:00:00:01

@@ -19,7 +19,7 @@ func (c *Container) review() []*confd.Error {
 	r.capabilities()
 	r.sharing()
 	r.hostMounts()
-	r.limits()
+	r.limits(cgroupVersions())
 	for _, e := range c.file.Unknown() {
 		hint := ""
 		if near, ok := confile.Nearest(e.Key); ok {
@@ -111,9 +111,8 @@ func (r *reviewer) hostMounts() {
 
 // limits: LXC passes over settings of a cgroup version that the host lacks. A
 // configuration that has settings of both is made for either.
-func (r *reviewer) limits() {
+func (r *reviewer) limits(host1, host2 bool) {
 	v1, v2 := r.settings("lxc.cgroup."), r.settings("lxc.cgroup2.")
-	host1, host2 := cgroupVersions()
 	switch {
 	case !host1 && len(v2) == 0 && len(v1) > 0:
 		r.warn(v1[0].Pos, "lxc.cgroup2. sets those of version 2", "lxc.cgroup. is without effect: this host has no cgroup v1").WithID("GR506")

@@ -107,6 +107,30 @@ func TestReviewFindsWhatIsRisky(t *testing.T) {
 	}
 }
 
+// TestLimitsOfTheOtherCgroupVersion are without effect, unless there are some of
+// the right one, too.
+func TestLimitsOfTheOtherCgroupVersion(t *testing.T) {
+	const one, two = "lxc.cgroup.memory.limit_in_bytes = 1G\n", "lxc.cgroup2.memory.max = 1G\n"
+	for _, c := range []struct {
+		lines  string
+		v1, v2 bool
+		want   string
+	}{
+		{one, true, false, ""},
+		{one, false, true, "GR506 lxc.cgroup. is without effect"},
+		{two, false, true, ""},
+		{two, true, false, "GR506 lxc.cgroup2. is without effect"},
+		{one + two, true, false, ""},
+		{two, true, true, ""},
+		{"lxc.cgroup.dir = x\nlxc.cgroup.relative = 1\n", false, true, ""},
+	} {
+		ctr, _ := described(t, c.lines)
+		r := &reviewer{c: ctr}
+		r.limits(c.v1, c.v2)
+		found(t, c.lines, r.found, c.want)
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	taken := []guest.Claim{{Guest: "qemu.db", MACs: []string{"52:54:00:00:00:01"}, Taps: []string{"vethdb"}}}
 	for lines, want := range map[string]string{
@@ -125,8 +149,9 @@ func TestPreflight(t *testing.T) {
 		"lxc.net.0.type = macvlan\nlxc.net.0.link = none0":                          "GR301 there is no network interface none0",
 		"lxc.net.0.type = veth\nlxc.net.0.hwaddr = 52:54:00:00:00:01":               "GR302 belongs to the running guest qemu.db",
 		"lxc.net.0.type = veth\nlxc.net.0.veth.pair = vethdb":                       "GR306 belongs to the running guest qemu.db",
-		"lxc.utsname = web":  "GR501 lxc.utsname is a key of LXC 2, now spelt lxc.uts.name",
-		"lxc.pivotdir = mnt": "GR501 lxc.pivotdir is a key of LXC 2 that has no successor",
+		"lxc.utsname = web":             "GR501 lxc.utsname is a key of LXC 2, now spelt lxc.uts.name",
+		"lxc.namespace.keep = user mnt": "GR512 LXC would replace the host's root",
+		"lxc.pivotdir = mnt":            "GR501 lxc.pivotdir is a key of LXC 2 that has no successor",
 	} {
 		c, _ := described(t, lines)
 		found(t, lines, faults(t, c.Preflight(t.Context(), taken)), want)

@@ -1,11 +1,14 @@
 package containers
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/guest"
@@ -14,8 +17,8 @@ import (
 	"github.com/guestrc/guestrc/tests/rootfs"
 )
 
-// examined is what check would find of a container, as "ID message" each.
-func examined(t *testing.T, c *rootfs.Container, p *pidfile.Process) (all []string) {
+// configured reads a container's files.
+func configured(t testing.TB, c *rootfs.Container) *lxc.Container {
 	t.Helper()
 	conf, err := confd.Parse("conf", []byte("CONFIGFILE="+c.Config+"\nlxcpath="+c.LXCPath+"\n"), nil)
 	if err != nil {
@@ -25,7 +28,13 @@ func examined(t *testing.T, c *rootfs.Container, p *pidfile.Process) (all []stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctr := i.(*lxc.Container)
+	return i.(*lxc.Container)
+}
+
+// examined is what check would find of a container, as "ID message" each.
+func examined(t *testing.T, c *rootfs.Container, p *pidfile.Process) (all []string) {
+	t.Helper()
+	ctr := configured(t, c)
 	for _, e := range append(ctr.Warnings(), ctr.Examine(t.Context(), p)...) {
 		all = append(all, e.ID+" "+e.Msg)
 	}
@@ -176,6 +185,35 @@ func TestDeafnessIsFound(t *testing.T) {
 	}
 }
 
+// TestOrphansAreNamed: processes that no monitor answers for keep the container
+// from being started, and nothing else does.
+func TestOrphansAreNamed(t *testing.T) {
+	t.Parallel()
+	c := rootfs.Make(t, rootfs.Handler, rootfs.Extra("lxc.monitor.signal.pdeath = 0")) // else its init goes with the monitor
+	preflight := func() error {
+		return configured(t, c).Preflight(t.Context(), nil)
+	}
+	c.Start(t)
+	if err := preflight(); err != nil {
+		t.Errorf("while it runs: %v", err)
+	}
+	monitor, err := c.Monitor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer monitor.Close()
+	if err := monitor.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := monitor.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var e *guest.Error
+	if err := preflight(); !errors.As(err, &e) || e.ID != "GR514" {
+		t.Errorf("without its monitor: %v", err)
+	}
+}
+
 // grow waits until the container's init is that old.
 func grow(t *testing.T, c *rootfs.Container, age time.Duration) {
 	t.Helper()
@@ -200,16 +238,7 @@ func BenchmarkExamine(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer monitor.Close()
-	conf, err := confd.Parse("conf", []byte("CONFIGFILE="+c.Config+"\nlxcpath="+c.LXCPath+"\n"), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	l := guest.Layout{Root: b.TempDir()}
 	for b.Loop() {
-		i, err := lxc.Kind{}.Configure(b.Context(), l, guest.Name{Kind: "lxc", Instance: c.Name}, conf)
-		if err != nil {
-			b.Fatal(err)
-		}
-		i.(*lxc.Container).Examine(b.Context(), monitor)
+		configured(b, c).Examine(b.Context(), monitor)
 	}
 }
