@@ -44,6 +44,9 @@ func posixRules() finding.Catalogue {
 		{ID: "GL414", Title: "rm after a cd that may fail", Severity: finding.Warning,
 			Why: "If the directory is not there, the files of another one are removed: for a service, those in /.",
 			Fix: "write 'cd DIR || return 1', or give rm the whole path"},
+		{ID: "GL415", Title: "a test that the shell reads in another way", Severity: finding.Error,
+			Why: "[ is a command, and its operands are words: what is written without blanks is one of them.",
+			Fix: "write blanks between [, operands, operators and ]"},
 	}
 }
 
@@ -54,10 +57,11 @@ func (s *script) posix() {
 			continue
 		}
 		s.bashCommand(c)
-		s.braces(c)
+		s.braces(c.args)
 		switch c.name {
 		case "[", "test":
 			s.test(c)
+			s.misread(c)
 		case "rm":
 			s.removal(c)
 		}

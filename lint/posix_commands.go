@@ -98,10 +98,10 @@ func (s *script) bashAssign(c *call) {
 	}
 }
 
-// braces finds {a,b} and {1..9} among the words of a command. They are expanded
+// braces finds {a,b} and {1..9} among the words of a command or a loop. They are expanded
 // there alone, and not in assignments, patterns or quotes.
-func (s *script) braces(c *call) {
-	for _, w := range c.args {
+func (s *script) braces(words []*syntax.Word) {
+	for _, w := range words {
 		for _, p := range w.Parts {
 			if b, ok := p.(*syntax.BraceExp); ok { // in a bash tree
 				s.report("GL407", b.Pos(), "", "braces in a word: POSIX shells take them as they stand")

@@ -68,6 +68,11 @@ func (s *script) bashNode(f *frame) {
 		if n.Bracket {
 			s.more(at, "$[…]")
 		}
+		s.bashArithmetic(n)
+	case *syntax.CmdSubst:
+		s.bashSubstitution(n)
+	case *syntax.WordIter:
+		s.braces(n.Items)
 	}
 }
 
@@ -84,7 +89,7 @@ func (s *script) more(at syntax.Pos, what string) {
 // common makes the last finding a warning if busybox and bash both have what it
 // is about, so that dash alone fails.
 func (s *script) common(what string) {
-	for _, sign := range []string{"&>", "${NAME/", "${NAME:", "search and replace", "slicing", "function"} {
+	for _, sign := range []string{"&>", "${NAME/", "${NAME:", "search and replace", "slicing", "function", "in $((…))"} {
 		if strings.Contains(what, sign) {
 			s.found[len(s.found)-1].Severity = finding.Warning
 		}
@@ -105,8 +110,13 @@ func (s *script) dollarWord(w *syntax.Word) {
 		if !ok || i+1 == len(w.Parts) || !strings.HasSuffix(lit.Value, "$") || strings.HasSuffix(lit.Value, `\$`) {
 			continue
 		}
-		if q, ok := w.Parts[i+1].(*syntax.SglQuoted); ok {
+		switch q := w.Parts[i+1].(type) {
+		case *syntax.SglQuoted:
 			s.dollarQuote(true, q.Pos())
+		case *syntax.Lit:
+			if strings.HasPrefix(q.Value, "[") {
+				s.more(lit.Pos(), "$[…]")
+			}
 		}
 	}
 }
