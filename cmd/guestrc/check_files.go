@@ -2,9 +2,11 @@ package main
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/guestrc/guestrc/check"
@@ -123,3 +125,45 @@ func (d *doctor) sharedPlaces() (all []check.Place) {
 	}
 	return dedupe(all)
 }
+
+// reaches remembers which directories every user may pass through, from the root
+// on.
+type reaches struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+func (r *reaches) everyone(dir string) bool {
+	r.mu.Lock()
+	open, known := r.known[dir]
+	r.mu.Unlock()
+	if known {
+		return open
+	}
+	info, err := os.Stat(dir)
+	open = err == nil && info.Mode().Perm()&0o001 != 0
+	if parent := filepath.Dir(dir); open && parent != dir {
+		open = r.everyone(parent)
+	}
+	r.mu.Lock()
+	r.known[dir] = open
+	r.mu.Unlock()
+	return open
+}
+
+// secrets are the files of a guest that hold a password, and the variable.
+func secrets(x guest.Examination) map[string]string {
+	found := map[string]string{}
+	if x.Config == nil {
+		return nil
+	}
+	for _, v := range x.Config.Values {
+		if known, _, _, ok := x.Vars.Lookup(v.Name); ok && known.Secret && v.Text != "" && v.Pos.File != "" {
+			found[v.Pos.File] = v.Name
+		}
+	}
+	return found
+}
+
+// sortedKeys are those of a map of files.
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

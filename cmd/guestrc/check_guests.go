@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/guestrc/guestrc/bridge/netifrc"
@@ -134,6 +132,7 @@ func (d *doctor) examine(ctx context.Context) []finding.Finding {
 		d.found = append(d.found, check.Sums(held, memoryFor(held))...)
 		d.host()
 	}
+	d.links()
 	d.found = withoutDoubt(d.found)
 	d.mendable(ctx)
 	return d.found
@@ -235,119 +234,3 @@ func stands(c *confd.Config, name string) confd.Pos {
 	v, _ := c.Get(name)
 	return v.Pos
 }
-
-// undescribed is about a guest that no file describes: it may be a service all
-// the same, or was one.
-func (d *doctor) undescribed(n guest.Name, x guest.Examination, found []finding.Finding) []finding.Finding {
-	name := n.String()
-	linked := guest.Scripted(d.e.house.Layout, n)
-	add := func(id, hint, format string, args ...any) {
-		found = append(found, check.Rules().New(id, name, confd.Pos{}, fmt.Sprintf(format, args...), hint))
-	}
-	levels, _ := d.systems.openrc.Runlevels(name)
-	switch {
-	case len(levels) > 0:
-		add("GR608", "describe it in "+d.own(n)+", or: guestrc disable --init openrc "+name, "it is in the runlevel %s, and nothing describes it", strings.Join(levels, ", "))
-	case d.files.Enabled(units.Name(n.Kind, n.Instance)):
-		add("GR608", "describe it in "+d.own(n)+", or: guestrc disable --init systemd "+name, "its unit is enabled, and nothing describes it")
-	case linked:
-		add("GR608", "describe it in "+d.own(n)+", or: guestrc disable --init openrc "+name, "%s is there, and nothing describes it", d.e.script(n))
-		found[len(found)-1].Severity = finding.Info // nobody starts it
-	case len(found) > 0:
-	case d.leadsNowhere(n):
-		add("GR100", "name the file that is meant, or: rm "+d.own(n), "%s is a symlink to a file that does not exist", d.own(n))
-	case d.whole:
-		add("GR703", "rm -r "+d.e.house.Layout.RunDir(n)+", or leave it to the next boot", "%s is left of a guest that nothing describes any more", d.e.house.Layout.RunDir(n))
-		found[len(found)-1].Severity = finding.Info
-	default:
-		found = append(found, check.Faults(name, x.Err)...)
-	}
-	return found
-}
-
-// leadsNowhere tells whether what would describe a guest is a dangling symlink.
-func (d *doctor) leadsNowhere(n guest.Name) bool {
-	_, err := os.Readlink(d.own(n))
-	return err == nil
-}
-
-func (d *doctor) own(n guest.Name) string { return d.e.house.Layout.ConfFiles(n)[1] }
-
-// loads tells whether a guest counts for what all of them need together.
-func (d *doctor) loads(p patient) bool {
-	if p.x.Status.Code == guest.StateRunning && p.x.Status.PID != 0 || d.files.AtBoot(units.Name(p.name.Kind, p.name.Instance)) {
-		return true
-	}
-	levels, err := d.systems.openrc.Runlevels(p.name.String())
-	return err == nil && len(levels) > 0
-}
-
-// unitTime is the TimeoutStopSec of a guest's unit, where systemd is there that
-// would act by it.
-func (d *doctor) unitTime(n guest.Name) time.Duration {
-	if !d.systems.systemd.Running() {
-		return 0
-	}
-	return d.files.StopTime(units.Name(n.Kind, n.Instance))
-}
-
-// described tells whether a name is a guest's or bridge's, and whether there is
-// such a one. An init script of that name is enough, whosever it is.
-func (d *doctor) described(name string) (known, mine bool) {
-	n, err := guest.ParseName(name)
-	if err != nil || !isService(n.Kind) {
-		return false, false
-	}
-	l := d.e.house.Layout
-	if _, err := os.Stat(filepath.Join(l.InitDir(), name)); err == nil && !guest.Scripted(l, n) {
-		return true, true
-	}
-	if n.Kind == service.Kind {
-		_, err := service.Open(l, n)
-		return err == nil || service.Known(l, n) || service.Owned(l, n) != nil || n.Instance == "lo", true
-	}
-	_, err = d.e.house.Load(n)
-	return err == nil || !errors.Is(err, os.ErrNotExist), true
-}
-
-// reaches remembers which directories every user may pass through, from the root
-// on.
-type reaches struct {
-	mu    sync.Mutex
-	known map[string]bool
-}
-
-func (r *reaches) everyone(dir string) bool {
-	r.mu.Lock()
-	open, known := r.known[dir]
-	r.mu.Unlock()
-	if known {
-		return open
-	}
-	info, err := os.Stat(dir)
-	open = err == nil && info.Mode().Perm()&0o001 != 0
-	if parent := filepath.Dir(dir); open && parent != dir {
-		open = r.everyone(parent)
-	}
-	r.mu.Lock()
-	r.known[dir] = open
-	r.mu.Unlock()
-	return open
-}
-
-// secrets are the files of a guest that hold a password, and the variable.
-func secrets(x guest.Examination) map[string]string {
-	found := map[string]string{}
-	if x.Config == nil {
-		return nil
-	}
-	for _, v := range x.Config.Values {
-		if known, _, _, ok := x.Vars.Lookup(v.Name); ok && known.Secret && v.Text != "" && v.Pos.File != "" {
-			found[v.Pos.File] = v.Name
-		}
-	}
-	return found
-}
-
-// sortedKeys are those of a map of files.
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
