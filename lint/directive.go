@@ -63,9 +63,10 @@ func (s *script) directives() (all []directive) {
 		}
 		return true
 	})
+	lines := linesOf(stmts)
 	for _, c := range comments {
 		if ids := s.silences(c); len(ids) > 0 {
-			all = append(all, place(c, ids, stmts))
+			all = append(all, place(c, ids, stmts, lines))
 		}
 	}
 	return all
@@ -94,12 +95,11 @@ func (s *script) silences(c *syntax.Comment) (ids []string) {
 }
 
 // place finds the lines that a directive is about.
-func place(c *syntax.Comment, ids []string, stmts []*syntax.Stmt) directive {
+func place(c *syntax.Comment, ids []string, stmts []*syntax.Stmt, lines map[uint]*syntax.Stmt) directive {
 	line := c.Pos().Line()
-	for _, st := range stmts { // the outermost of those that begin there comes first
-		if st.Pos().Line() == line+1 && !shares(stmts, line) {
-			return directive{ids, line + 1, st.End().Line()}
-		}
+	_, shared := lines[line]
+	if next := lines[line+1]; next != nil && !shared {
+		return directive{ids, line + 1, next.End().Line()}
 	}
 	if len(stmts) > 0 && line < stmts[0].Pos().Line() || len(stmts) == 0 {
 		return directive{ids, 0, 0}
@@ -107,12 +107,17 @@ func place(c *syntax.Comment, ids []string, stmts []*syntax.Stmt) directive {
 	return directive{ids, line, line}
 }
 
-// shares tells whether a command stands on that line, too.
-func shares(stmts []*syntax.Stmt, line uint) bool {
-	for _, st := range stmts {
-		if st.Pos().Line() == line || st.End().Line() == line {
-			return true
+// linesOf are the lines where a command begins, with the outermost of those that
+// begin there, and where one ends, with nil if none begins there.
+func linesOf(stmts []*syntax.Stmt) map[uint]*syntax.Stmt {
+	lines := map[uint]*syntax.Stmt{}
+	for _, st := range stmts { // the outermost comes first
+		if begin := st.Pos().Line(); lines[begin] == nil {
+			lines[begin] = st
+		}
+		if end := st.End().Line(); lines[end] == nil {
+			lines[end] = nil
 		}
 	}
-	return false
+	return lines
 }

@@ -70,7 +70,7 @@ func Rules() finding.Catalogue {
 func New(w World) *Linter { return &Linter{world: w, themes: themes(), rules: Rules()} }
 
 // MaxSize is more bytes than any init script has; the largest known has 60 KiB.
-const MaxSize = 1 << 20
+const MaxSize = 256 << 10
 
 // Lint finds what is wrong with a file's text. Nothing is read but src; name
 // tells what the file is to be called and, by its directory, what kind it may be.

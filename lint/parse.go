@@ -46,6 +46,11 @@ func (s *script) parse() bool {
 		s.at("GL001", confd.Pos{File: s.name, Line: line, Col: col}, "dos2unix, or: sed -i 's/\\r$//'", "the lines end as on DOS: the shell takes the carriage return for part of the last word")
 		return false
 	}
+	if i := nested(s.src); i >= 0 {
+		line, col := position(s.src, i)
+		s.at("GL001", confd.Pos{File: s.name, Line: line, Col: col}, "", "cannot read this file: %d brackets are open here, and no script has that many", maxNesting)
+		return false
+	}
 	tree, err := s.parsed(syntax.LangPOSIX)
 	for range maxNegated {
 		if err == nil || !s.negated(err) {

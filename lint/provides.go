@@ -10,7 +10,7 @@ import (
 // Provides are the names that a script's depend() gives itself besides its own,
 // as far as they are plain text.
 func Provides(src []byte) (names []string) {
-	if len(src) > MaxSize || !bytes.Contains(src, []byte("provide")) {
+	if len(src) > MaxSize || nested(src) >= 0 || !bytes.Contains(src, []byte("provide")) {
 		return nil
 	}
 	s := &script{src: src, kind: Script}
