@@ -63,18 +63,19 @@ func Clashes(all []Held, about func(guest string) bool) []finding.Finding {
 		if len(group) == 1 {
 			continue
 		}
-		for _, h := range group {
+		for i := range group {
+			h := &group[i]
 			if !about(h.guest) {
 				continue
 			}
 			others := h.others(group)
 			switch {
-			case len(others) == 0:
+			case others.count == 0:
 			case h.Sort == guest.HoldCPU:
 				if cpus[h.guest] == nil {
-					cpus[h.guest] = &pinned{holding: h}
+					cpus[h.guest] = &pinned{holding: h, with: map[string]bool{}}
 				}
-				cpus[h.guest].add(h, others)
+				cpus[h.guest].add(h, group)
 			default:
 				found = append(found, h.finding(others))
 			}
@@ -86,50 +87,65 @@ func Clashes(all []Held, about func(guest string) bool) []finding.Finding {
 	return found
 }
 
-// others are those of a group that h clashes with, one of each guest.
-func (h holding) others(group []holding) (others []holding) {
-	for _, o := range group {
-		switch {
-		case o.guest == h.guest, o.Shared && h.Shared:
-		case h.Sort == guest.HoldPort && !samePort(h.Key, o.Key):
-		case len(others) > 0 && others[len(others)-1].guest == o.guest:
-		default:
-			others = append(others, o)
+// crowd is some guests, of which only the first are named.
+type crowd struct {
+	count int
+	first []*holding
+	mixed bool // not all are containers
+}
+
+// most is how many others are named.
+const most = 3
+
+func (c *crowd) add(h *holding) {
+	if c.count++; c.count <= most {
+		c.first = append(c.first, h)
+	}
+	c.mixed = c.mixed || !strings.HasPrefix(h.guest, "lxc.")
+}
+
+// others are those of a group that h clashes with, one of each guest: what one
+// guest has twice stands together.
+func (h *holding) others(group []holding) (c crowd) {
+	last := ""
+	for i := range group {
+		if o := &group[i]; o.guest != last && h.clashes(o) {
+			last = o.guest
+			c.add(o)
 		}
 	}
-	return others
+	return c
 }
 
-func (h holding) finding(others []holding) finding.Finding {
-	id := sorts[h.Sort].id
-	if h.Sort == guest.HoldDisk && strings.HasPrefix(h.guest, "lxc.") && !slices.ContainsFunc(others, func(o holding) bool { return !strings.HasPrefix(o.guest, "lxc.") }) {
-		id = "GR513"
-	}
-	return Rules().New(id, h.guest, h.Pos, fmt.Sprintf("%s %s is also that of %s", what(h, id), cmp.Or(h.Text, h.Key), names(others)), "")
+func (h *holding) clashes(o *holding) bool {
+	return o.guest != h.guest && !(o.Shared && h.Shared) && (h.Sort != guest.HoldPort || samePort(h.Key, o.Key))
 }
 
-func what(h holding, id string) string {
-	if id == "GR513" {
-		return "the rootfs"
+func (h *holding) finding(others crowd) finding.Finding {
+	id, what := sorts[h.Sort].id, sorts[h.Sort].what
+	if h.Sort == guest.HoldDisk && strings.HasPrefix(h.guest, "lxc.") && !others.mixed {
+		id, what = "GR513", "the rootfs"
 	}
-	return sorts[h.Sort].what
+	return Rules().New(id, h.guest, h.Pos, fmt.Sprintf("%s %s is also that of %s", what, cmp.Or(h.Text, h.Key), others), "")
 }
 
 // pinned gathers a guest's CPUs that others have too: a finding for each of them
 // would say one thing many times.
 type pinned struct {
-	holding
+	*holding
 	numbers []int
-	with    []holding
+	others  crowd
+	with    map[string]bool
 }
 
-func (p *pinned) add(h holding, others []holding) {
-	if n, err := strconv.Atoi(h.Key); err == nil {
+func (p *pinned) add(h *holding, group []holding) {
+	if n, err := strconv.Atoi(h.Key); err == nil && !slices.Contains(p.numbers, n) {
 		p.numbers = append(p.numbers, n)
 	}
-	for _, o := range others {
-		if !slices.ContainsFunc(p.with, func(w holding) bool { return w.guest == o.guest }) {
-			p.with = append(p.with, o)
+	for i := range group {
+		if o := &group[i]; !p.with[o.guest] && h.clashes(o) {
+			p.with[o.guest] = true
+			p.others.add(o)
 		}
 	}
 }
@@ -144,21 +160,17 @@ func (p *pinned) finding() finding.Finding {
 	if len(words) > 1 {
 		noun = "the CPUs"
 	}
-	return Rules().New("GR407", p.guest, p.Pos, fmt.Sprintf("it is pinned to %s %s, and so is %s", noun, strings.Join(words, ","), names(p.with)), "")
+	return Rules().New("GR407", p.guest, p.Pos, fmt.Sprintf("it is pinned to %s %s, and so is %s", noun, strings.Join(words, ","), p.others), "")
 }
 
-// most is how many others are named.
-const most = 3
-
-// names are those of others, each with the place that says so.
-func names(others []holding) string {
+// String names the first, each with the place that says so.
+func (c crowd) String() string {
 	var words []string
-	for i, o := range others {
-		if i == most {
-			words = append(words, fmt.Sprintf("%d more", len(others)-most))
-			break
-		}
-		words = append(words, o.guest+place(o.Pos))
+	for _, h := range c.first {
+		words = append(words, h.guest+place(h.Pos))
+	}
+	if c.count > most {
+		words = append(words, fmt.Sprintf("%d more", c.count-most))
 	}
 	return join(words)
 }

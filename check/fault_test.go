@@ -65,6 +65,9 @@ func TestAVariableOfAnotherFileIsToldSo(t *testing.T) {
 	if got := brief(Guest(x, Shelves(shelves, "qemu"))); got != want {
 		t.Errorf("\n%s\nwant\n%s", got, want)
 	}
+	if got, want := Guest(x, nil)[1].Hint, "guestrc vars qemu lists those that there are"; got != want {
+		t.Errorf("hint %q, want %q", got, want)
+	}
 	found := Shared(errors.Join(errors.New("no")), []*confd.Error{{Pos: at(1), ID: "GR101", Var: "ready"}}, Shelves(shelves, "guestrc"))
 	if got, want := brief(found), "GR104 f:1:1 ready is a variable of lxc guests and qemu guests, and has no effect here\nGR105 no"; got != want {
 		t.Errorf("\n%s\nwant\n%s", got, want)

@@ -44,7 +44,12 @@ func warning(subject string, w *confd.Error, other []Shelf) finding.Finding {
 		}
 	}
 	if len(of) == 0 {
-		return Warnings(subject, []*confd.Error{w})[0]
+		f := Warnings(subject, []*confd.Error{w})[0]
+		if w.Var != "" && w.Hint == "" {
+			kind, _, _ := strings.Cut(cmp.Or(subject, "guestrc"), ".")
+			f.Hint = "guestrc vars " + kind + " lists those that there are"
+		}
+		return f
 	}
 	return Rules().New("GR104", subject, w.Pos, fmt.Sprintf("%s is a variable of %s, and has no effect here", w.Var, join(of)), "move the line to "+strings.Join(files, " or "))
 }

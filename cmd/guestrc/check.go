@@ -153,7 +153,7 @@ func advice(told []told) string {
 			fixable++
 		}
 	}
-	text := fmt.Sprintf("guestrc help %s tells more of one", told[0].ID)
+	text := fmt.Sprintf("guestrc help %s tells why it matters", told[0].ID)
 	if fixable > 0 {
 		text += fmt.Sprintf("; guestrc check --fix mends %d", fixable)
 	}
