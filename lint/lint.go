@@ -90,6 +90,10 @@ func (l *Linter) Lint(name string, src []byte) (found []finding.Finding) {
 		return s.found
 	}
 	s.index()
+	if s.nameless.IsValid() {
+		s.report("GL002", s.nameless, "", "a function without a name")
+		return finding.Sort(s.enabled())
+	}
 	for _, t := range l.themes {
 		t.find(s)
 	}

@@ -31,6 +31,8 @@ type script struct {
 
 	guards map[string]bool // variables that are set or looked at anywhere; nil: see guarded
 
+	nameless syntax.Pos // of a function without a name
+
 	found []finding.Finding
 }
 
@@ -118,7 +120,12 @@ func (s *script) index() {
 		}
 		switch n := n.(type) {
 		case *syntax.FuncDecl:
-			f := &function{name: n.Name.Value, decl: n}
+			f := &function{decl: n}
+			if n.Name != nil { // the parser takes "() cmd", which no shell does
+				f.name = n.Name.Value
+			} else if !s.nameless.IsValid() {
+				s.nameless = n.Pos()
+			}
 			s.order = append(s.order, f)
 			if s.funcs[f.name] == nil {
 				s.funcs[f.name] = f

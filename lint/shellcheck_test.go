@@ -33,6 +33,7 @@ func TestShellcheckFindsTheSame(t *testing.T) {
 		{`. /x`, "", ""},
 		{`echo -e x`, "GL404", "3037"},
 		{`echo "$RANDOM"`, "GL405", "3028"},
+		{`echo "$UID"`, "GL405", "3028"},
 		{`let x=1`, "GL406", "3042 3039"},
 		{`declare x`, "GL406", "3044"},
 		{`typeset x`, "GL406", "3044"},
