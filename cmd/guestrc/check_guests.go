@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/guestrc/guestrc/bridge/netifrc"
@@ -113,7 +114,7 @@ func (d *doctor) examine(ctx context.Context) []finding.Finding {
 	services, _ := d.e.services(d.names) // what is wrong with them, their examination tells
 	patients := make([]patient, len(d.names))
 	look := d.e.house.Examiner()
-	guest.Each(len(d.names), runtime.NumCPU(), func(i int) {
+	abreast(len(d.names), func(i int) {
 		patients[i] = d.one(ctx, d.names[i], services[i], look)
 	})
 	held := make([]check.Held, 0, len(d.all))
@@ -157,7 +158,7 @@ func (d *doctor) others(ctx context.Context) []check.Held {
 	rest := slices.DeleteFunc(slices.Clone(d.all), func(n guest.Name) bool { return slices.Contains(d.names, n) || !isKind(n.Kind) })
 	held := make([]check.Held, len(rest))
 	holds := d.e.house.Holder()
-	guest.Each(len(rest), runtime.NumCPU(), func(i int) {
+	abreast(len(rest), func(i int) {
 		held[i].Guest = rest[i].String()
 		held[i].Holds, _ = inTime(ctx, func(ctx context.Context) ([]guest.Hold, error) { return holds(ctx, rest[i]), nil })
 	})
@@ -182,6 +183,27 @@ func without(found, clashes []finding.Finding) []finding.Finding {
 // lookTime is for files on a dead network file system: one guest whose disks hang
 // is not to keep the others from being told of.
 const lookTime = 10 * time.Second
+
+// slowLook is when a look no longer counts among those that are under way: what it
+// waits for is no processor.
+const slowLook = 100 * time.Millisecond
+
+// abreast does n things, as many at a time as there are processors. Those that
+// hang do so together.
+func abreast(n int, do func(i int)) {
+	slots := make(chan struct{}, runtime.NumCPU())
+	var all sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			leave := sync.OnceFunc(func() { <-slots })
+			defer leave()
+			defer time.AfterFunc(slowLook, leave).Stop()
+			do(i)
+		})
+	}
+	all.Wait()
+}
 
 // inTime does what may hang, and goes on without it then.
 func inTime[T any](ctx context.Context, do func(context.Context) (T, error)) (T, error) {

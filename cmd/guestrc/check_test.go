@@ -8,7 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,7 +83,7 @@ func TestACheckChangesNothingAndRunsNothing(t *testing.T) {
 	put(t, root, map[string]string{
 		"sbin/openrc-run": "", "usr/lib/systemd/systemd": "", "run/systemd/system/x": "",
 		"etc/conf.d/qemu.a":        "system_type=trap\nenable_kvm=no\nuser=nobody\ndisk0_file=" + root + "/srv/a.img\ndisk0_format=raw\nmemroy=1\n",
-		"etc/conf.d/qemu.b":        "system_type=trap\nenable_kvm=no\nuser=root\nvnc_display=1\nvnc_password=x\n",
+		"etc/conf.d/qemu.b":        "system_type=trap\nenable_kvm=auto\nuser=root\nvnc_display=1\nvnc_password=x\n",
 		"etc/conf.d/net.br9":       "addresses=10.0.0.1/24\n",
 		"etc/conf.d/lxc.web":       "",
 		"etc/conf.d/guestrc":       "host_shutdown_budget=3\n",
@@ -89,6 +92,10 @@ func TestACheckChangesNothingAndRunsNothing(t *testing.T) {
 		"run/guestrc/qemu.c/lock":  "",
 		"run/guestrc/qemu.c/lease": "",
 	})
+	found, _ := checked(t, root, "qemu.b")
+	if !slices.ContainsFunc(found, func(f finding.Finding) bool { return f.ID == "GR412" }) {
+		t.Errorf("no machine of that sort is emulated: %+v", found)
+	}
 	before := snapshot(t, root)
 	for _, args := range [][]string{nil, {"qemu.a", "lxc.web"}, {"--fix", "--dry-run"}} {
 		if found, err := checked(t, root, args...); len(found) == 0 || !errors.As(err, new(silent)) {
@@ -141,6 +148,23 @@ func TestHostileFiles(t *testing.T) {
 		if !strings.Contains(ids[name], want) {
 			t.Errorf("%s: %q, want %s", name, ids[name], want)
 		}
+	}
+}
+
+// TestLooksThatHangDoSoTogether: each here waits for all others.
+func TestLooksThatHangDoSoTogether(t *testing.T) {
+	n := 2*runtime.NumCPU() + 1
+	var begun sync.WaitGroup
+	begun.Add(n)
+	ended := make(chan struct{})
+	go func() {
+		abreast(n, func(int) { begun.Done(); begun.Wait() })
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("they wait for each other's end")
 	}
 }
 
