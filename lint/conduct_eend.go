@@ -17,29 +17,43 @@ const (
 type way struct {
 	s      *script
 	last   syntax.Pos // of the last ebegin
-	name   string
-	broken []line // what break leaves a loop with, of all loops around
+	broken []line     // what break leaves a loop with, of all loops around
 	lost   []syntax.Pos
+
+	elsewhere bool // the script reads another, whose functions may have an eend
 }
 
 // paths looks for ways through a function on which ebegin has no eend. Where it
 // is not certain that the line is open it says nothing.
 func (s *script) paths(f *function) {
-	w := &way{s: s}
 	if !f.has("ebegin", "vebegin") {
 		return
 	}
+	w := &way{s: s, elsewhere: s.sources()}
 	after := w.stmt(f.decl.Body, ended)
 	if !f.has("eend", "ewend", "veend", "vewend") && s.endsElsewhere(f) {
 		return
 	}
 	if after == begun {
-		s.report("GL502", w.last, "", "%s() ends, and no eend tells what came of this", f.name)
+		s.report("GL502", w.last, f.swallowed(), "%s() ends, and no eend tells what came of this", f.name)
 		return // its returns are the same fault
 	}
 	for _, at := range w.lost {
 		s.report("GL503", at, "", "%s() returns here without eend", f.name)
 	}
+}
+
+// swallowed is the hint where an eend is there, but as an argument of the command
+// before it.
+func (f *function) swallowed() string {
+	for _, c := range f.calls {
+		for _, w := range c.args {
+			if text, _ := Literal(w); text == "eend" {
+				return "take away the backslash at the end of the line before eend"
+			}
+		}
+	}
+	return ""
 }
 
 // has tells whether one of the commands is called in the function.
@@ -140,25 +154,8 @@ func (w *way) call(st *syntax.Stmt, at line) line {
 		}
 		return 0
 	}
-	if w.s.endsLine(name) {
+	if w.s.endsLine(name) || w.elsewhere && !builtin(name) && !external(name) && !asks(name) {
 		return ended
 	}
 	return at
-}
-
-// endsLine tells whether a function of the script may have an eend, by itself or
-// by others of it, which are not followed.
-func (s *script) endsLine(name string) bool {
-	f := s.funcs[name]
-	if f == nil {
-		return false
-	}
-	if f.ends == nil {
-		ends := f.has("eend", "ewend", "veend", "vewend", "ebegin", "vebegin", "exit", "default_start", "default_stop", ".", "eval")
-		for _, c := range f.calls {
-			ends = ends || s.funcs[c.name] != nil
-		}
-		f.ends = &ends
-	}
-	return *f.ends
 }

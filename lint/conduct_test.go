@@ -36,6 +36,8 @@ func TestLinesAreEnded(t *testing.T) {
 		{"in a loop", in("start", "for i in a b; do\nebegin $i\ncmd\neend $?\ndone"), ""},
 		{"after break", in("start", "ebegin x\nwhile :; do\nif a; then eend 0; break; fi\ndone"), ""},
 		{"by a helper", in("finish", "eend $?") + "\n" + in("start", "ebegin x\ncmd\nfinish"), ""},
+		{"as an argument", in("start", "ebegin x\ncmd \\\neend $?"), "GL502"},
+		{"by what is read from elsewhere", ". /lib/web\n" + in("start", "ebegin x\nweb_start"), ""},
 		{"by another function", in("start_pre", "ebegin x\ncmd") + "\n" + in("start_post", "eend 0"), ""},
 		{"by default_start", in("start", "ebegin x\ndefault_start"), ""},
 		{"by ewend", in("start", "ebegin x\ncmd\newend $?"), ""},

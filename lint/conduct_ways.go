@@ -51,3 +51,20 @@ func (w *way) choice(c *syntax.CaseClause, at line) line {
 	}
 	return after
 }
+
+// endsLine tells whether a function of the script may have an eend, by itself or
+// by others of it, which are not followed.
+func (s *script) endsLine(name string) bool {
+	f := s.funcs[name]
+	if f == nil {
+		return false
+	}
+	if f.ends == nil {
+		ends := f.has("eend", "ewend", "veend", "vewend", "ebegin", "vebegin", "exit", "default_start", "default_stop", ".", "eval")
+		for _, c := range f.calls {
+			ends = ends || s.funcs[c.name] != nil
+		}
+		f.ends = &ends
+	}
+	return *f.ends
+}

@@ -33,7 +33,7 @@ func FuzzLint(f *testing.F) {
 		}
 	}
 	for _, src := range []string{"", "#!/sbin/openrc-run", "#!/bin/sh\n[", "#!/sbin/openrc-run\n\"\"\n[ ]\nrm -r \"\"\neend \"\"\n$()", "a=$b\nb=$a\n",
-		"#!/sbin/openrc-run\nf() ( ebegin x; while :; do break; done )\n", "x= \"\"\n- =\n", "#!/sbin/openrc-run\n() x\nf() { () y; }", "#!/sbin/runscript\nlocal \"\" '' a[0]=b\nfor ((;;)) { :; }"} {
+		"#!/sbin/openrc-run\nf() ( ebegin x; while :; do break; done )\n", "x= \"\"\n- =\n", "!( !(", "#!/sbin/openrc-run\n() x\nf() { () y; }", "#!/sbin/runscript\nlocal \"\" '' a[0]=b\nfor ((;;)) { :; }"} {
 		f.Add([]byte(src))
 	}
 	l := lint.New(world())

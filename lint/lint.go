@@ -146,6 +146,11 @@ func withoutInterpreter(name string, src []byte) Kind {
 // catalogue's.
 func (s *script) report(id string, at syntax.Pos, hint, format string, args ...any) {
 	pos := confd.Pos{File: s.name, Line: int(at.Line()), Col: int(at.Col())}
+	for _, blank := range s.blanks {
+		if blank < at.Offset() && at.Offset() < blank+at.Col() { // on the same line
+			pos.Col--
+		}
+	}
 	s.at(id, pos, hint, format, args...)
 }
 

@@ -92,6 +92,7 @@ func (s *script) negated(err error) bool {
 		return false
 	}
 	s.src = slices.Insert(slices.Clone(s.src), at+1, ' ')
+	s.blanks = append(s.blanks, uint(at)+1)
 	return true
 }
 

@@ -31,6 +31,8 @@ type script struct {
 
 	guards map[string]bool // variables that are set or looked at anywhere; nil: see guarded
 
+	blanks []uint // the offsets of those that the file does not have: see negated
+
 	nameless syntax.Pos // of a function without a name
 
 	found []finding.Finding
