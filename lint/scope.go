@@ -79,8 +79,16 @@ func (w *weigher) process(c *call) *call {
 		return nil
 	case external(name) || asks(name) || strings.HasPrefix(c.name, "/"):
 		return c
+	case c.substituted() && programName(name) && !w.sources(): // nothing else is left that could have that name
+		return c
 	}
 	return nil
+}
+
+// programName tells whether a name looks like a program's, and not like a place in
+// a template or a function that conf.d may have.
+func programName(name string) bool {
+	return len(name) > 2 && name[0] >= 'a' && name[0] <= 'z' && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.+") == ""
 }
 
 func (w *weigher) cost(f *function) *call {
