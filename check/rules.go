@@ -245,6 +245,9 @@ func Rules() finding.Catalogue {
 		{ID: "GR608", Title: "a service that nothing describes", Severity: finding.Warning,
 			Why: "It fails at every boot.",
 			Fix: "describe the guest, or: guestrc disable KIND.NAME"},
+		{ID: "GR609", Title: "services that wait for each other", Severity: finding.Warning,
+			Why: "None of them can be the first: OpenRC starts none where all are needed, and gives up some order otherwise; for systemd the generator leaves an order out.",
+			Fix: "take out the line that matters least: rc_after and rc_use before rc_need"},
 
 		// What lies on disk and in /run.
 		{ID: "GR701", Title: "a file or directory that others can write to", Severity: finding.Error,

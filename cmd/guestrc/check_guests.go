@@ -125,10 +125,9 @@ func (d *doctor) examine(ctx context.Context) []finding.Finding {
 	if !d.whole {
 		held = append(held, d.others(ctx)...)
 	}
-	clashes := check.Clashes(held, func(name string) bool {
-		return slices.ContainsFunc(d.names, func(n guest.Name) bool { return n.String() == name })
-	})
+	clashes := check.Clashes(held, d.asked)
 	d.found = append(without(d.found, clashes), clashes...)
+	d.circles(services)
 	if d.whole {
 		d.found = append(d.found, check.Sums(held, memoryFor(held))...)
 		d.host()
@@ -225,6 +224,26 @@ func inTime[T any](ctx context.Context, do func(context.Context) (T, error)) (T,
 		var none T
 		return none, &guest.Error{Msg: fmt.Sprintf("cannot look at it within %s", lookTime), Hint: "does a file that it needs lie on a file system that hangs?", ID: "GR100"}
 	}
+}
+
+// asked tells whether a guest or bridge is one that is asked about.
+func (d *doctor) asked(name string) bool {
+	return slices.ContainsFunc(d.names, func(n guest.Name) bool { return n.String() == name })
+}
+
+// circles looks along the services that are asked about, and all others too, as
+// a circle needs two.
+func (d *doctor) circles(services []guest.Service) {
+	names := d.names
+	if !d.whole {
+		names = d.all
+		services, _ = d.e.services(names) // what is wrong with them is told when one asks about them
+	}
+	waiters := make([]check.Waiter, len(names))
+	for i, n := range names {
+		waiters[i] = check.Waiter{Name: n.String(), Dependencies: services[i].Dependencies}
+	}
+	d.found = append(d.found, check.Circles(waiters, d.asked)...)
 }
 
 func (d *doctor) one(ctx context.Context, n guest.Name, s guest.Service, look func(context.Context, guest.Name) (guest.Examination, error)) patient {
