@@ -15,6 +15,17 @@ import (
 func (d *doctor) host() {
 	d.found = append(d.found, d.access(d.sharedPlaces())...)
 	d.installed()
+	d.runnable()
+}
+
+// runnable: script and units are of no use without what they run.
+func (d *doctor) runnable() {
+	program := d.program()
+	there := func(path string) bool { return d.systems.tree.Exists(path) }
+	if !there(program) && slices.ContainsFunc(d.installedPaths(), there) {
+		path := d.systems.tree.Path(program)
+		d.add("GR606", "", path, "install -D -m 755 guestrc "+path, "it is not there, and is what services run").Severity = finding.Error
+	}
 }
 
 func (d *doctor) add(id, subject, path, hint, format string, args ...any) *finding.Finding {
