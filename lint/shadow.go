@@ -9,15 +9,16 @@ import (
 // shadows finds functions and variables that take the place of OpenRC's. One that
 // is defined under a condition is a stand-in for where OpenRC has it not.
 func (s *script) shadows() {
-	for _, f := range s.order {
-		if !shellFunction(f.name) && !asks(f.name) && !marks(f.name) && (!tells(f.name) || f.name == "elog" || f.name == "eqawarn") && f.name != "checkpath" || s.standIn(f) {
+	for _, at := range s.nodes {
+		decl, ok := at.node.(*syntax.FuncDecl)
+		if !ok || decl.Name == nil || !openrcs(decl.Name.Value) || standIn(at.up) {
 			continue
 		}
 		what := "OpenRC's own %s is not reached any more"
-		if dependWord(f.name) {
+		if dependWord(decl.Name.Value) {
 			what = "OpenRC calls %s when it asks for dependencies: this is run then"
 		}
-		s.report("GL205", f.decl.Pos(), "", what, f.name)
+		s.report("GL205", decl.Pos(), "", what, decl.Name.Value)
 	}
 	for _, a := range s.assigns {
 		if ours(a.name) && a.call == nil && !s.keeps(a) {
@@ -26,19 +27,21 @@ func (s *script) shadows() {
 	}
 }
 
-// standIn tells whether a function is defined under a condition or within another.
-func (s *script) standIn(f *function) bool {
-	conditional := false
-	syntax.Walk(s.tree, func(n syntax.Node) bool {
-		switch n := n.(type) {
+// openrcs tells whether a name is that of a function or a program of OpenRC's.
+func openrcs(name string) bool {
+	return shellFunction(name) || asks(name) || marks(name) || tells(name) && name != "elog" && name != "eqawarn" || name == "checkpath"
+}
+
+// standIn tells whether what lies there is defined under a condition or within a
+// function.
+func standIn(up *frame) bool {
+	for f := up; f != nil; f = f.up {
+		switch f.node.(type) {
 		case *syntax.IfClause, *syntax.CaseClause, *syntax.BinaryCmd, *syntax.FuncDecl:
-			if n != syntax.Node(f.decl) && within(f.decl, n) {
-				conditional = true
-			}
+			return true
 		}
-		return !conditional
-	})
-	return conditional
+	}
+	return false
 }
 
 // ours are the variables by which OpenRC's shell knows what it is about. SVCNAME
