@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"path/filepath"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -16,7 +17,11 @@ func (s *script) names(r relations) {
 		if meant := misspelt(name); meant != "" {
 			s.report("GL303", d.at, "write "+meant, "%s %s: there is no such service; %s is one", d.kind, name, meant)
 		} else if d.kind == "need" && d.always && s.world.Service != nil && name == d.name && s.kind == Script {
-			s.report("GL303", d.at, "", "need %s: no service of that name is here, so this one cannot be started", name)
+			say := s.report
+			if filepath.Base(filepath.Dir(s.name)) != "init.d" { // not installed here, and so not started here
+				say = s.lesser
+			}
+			say("GL303", d.at, "", "need %s: no service of that name is here, so this one cannot be started", name)
 		}
 	}
 }

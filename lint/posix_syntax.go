@@ -98,7 +98,7 @@ func (s *script) common(what string) {
 
 func (s *script) dollarQuote(dollar bool, at syntax.Pos) {
 	if dollar {
-		s.report("GL408", at, "", "a dollar before quotes has no meaning in POSIX sh")
+		s.report("GL408", at, "", "a dollar before quotes: dash takes it for a dollar")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/guestrc/guestrc/finding"
 	"github.com/guestrc/guestrc/lint"
 )
 
@@ -21,6 +22,17 @@ func said(t *testing.T, src string, ids ...string) string {
 		}
 	}
 	return strings.Join(all, ", ")
+}
+
+// TestWhatIsMissingHere: only a script that is installed is to be started with the
+// services that are.
+func TestWhatIsMissingHere(t *testing.T) {
+	src := []byte("#!/sbin/openrc-run\ndescription=\"a web server\"\ncommand=/usr/bin/web\ndepend() {\n\tneed webdb\n}\n")
+	for name, want := range map[string]finding.Severity{"/etc/init.d/web": finding.Warning, "/src/web/files/web.initd": finding.Info} {
+		if found := lint.New(world()).Lint(name, src); len(found) != 1 || found[0].ID != "GL303" || found[0].Severity != want {
+			t.Errorf("%s: found %v, want GL303 as %s", name, found, want)
+		}
+	}
 }
 
 // TestFalseAlarms has what was reported wrongly, or too loudly, of scripts that
