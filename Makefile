@@ -48,7 +48,7 @@ install: bin/guestrc
 	done
 	$(INSTALL) -m 644 docs/man/guestrc.8 $(DESTDIR)$(MANDIR)/man8/
 	$(INSTALL) -m 644 docs/man/guestrc.conf.5 $(DESTDIR)$(MANDIR)/man5/
-	$(INSTALL) -m 644 docs/from-qemu-openrc.md docs/from-gentoo-lxc.md docs/from-netifrc.md docs/for-script-authors.md $(DESTDIR)$(DOCDIR)/
+	$(INSTALL) -m 644 docs/from-qemu-openrc.md docs/from-gentoo-lxc.md docs/from-netifrc.md docs/for-script-authors.md docs/checks.md $(DESTDIR)$(DOCDIR)/
 	$(INSTALL) -m 644 docs/examples/* $(DESTDIR)$(DOCDIR)/examples/
 	bin/guestrc completion bash > $(DESTDIR)$(BASHDIR)/guestrc
 	bin/guestrc completion zsh > $(DESTDIR)$(ZSHDIR)/_guestrc
