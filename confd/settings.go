@@ -21,13 +21,17 @@ type Settings struct {
 // NewSettings holds cfg against the table, which finds what has the wrong type.
 func NewSettings(table Table, cfg *Config) *Settings {
 	s := &Settings{Config: cfg, table: table, failed: map[string]bool{}}
-	warnings, err := table.Check(cfg)
+	warnings, err := table.check(cfg, func(name string) { s.failed[name] = true })
 	s.Warnings = warnings
 	if err != nil {
 		s.errs = append(s.errs, err)
 	}
 	return s
 }
+
+// Sound tells whether nothing was found wrong with a variable so far. Of what is
+// wrong nothing follows: one fault is to be told once.
+func (s *Settings) Sound(name string) bool { return !s.failed[name] }
 
 // Err is everything that is wrong, in the order of the files.
 func (s *Settings) Err() error { return errors.Join(s.errs...) }

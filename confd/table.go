@@ -39,6 +39,11 @@ func (t Table) Lookup(name string) (v Var, index int, option string, ok bool) {
 // place of the assignment. The empty text is right for every type. All errors
 // are of type *[Error], several are joined.
 func (t Table) Check(c *Config) (warnings []*Error, err error) {
+	return t.check(c, func(string) {})
+}
+
+// check also names those whose text is not of their type.
+func (t Table) check(c *Config, wrongly func(name string)) (warnings []*Error, err error) {
 	var wrong []error
 	for _, value := range c.Values {
 		if value.Pos == (Pos{}) {
@@ -51,6 +56,7 @@ func (t Table) Check(c *Config) (warnings []*Error, err error) {
 		case ok && value.Text != "":
 			if err := v.check(value); err != nil {
 				wrong = append(wrong, err)
+				wrongly(value.Name)
 			}
 		}
 	}

@@ -26,13 +26,15 @@ func (p *planner) boot() {
 // file notes that QEMU reads the file that a variable names.
 func (p *planner) file(role, variable string) string {
 	path := p.Text(variable)
-	p.m.Files = append(p.m.Files, File{Role: role, Path: path, Var: variable})
+	if p.Sound(variable) {
+		p.m.Files = append(p.m.Files, File{Role: role, Path: path, Var: variable})
+	}
 	return path
 }
 
 func (p *planner) firmware() {
 	firmware := p.Text("firmware")
-	if p.Set("uefi_vars") && firmware != "uefi" && !strings.HasPrefix(firmware, "/") {
+	if p.Set("uefi_vars") && (firmware == "bios" || firmware == "none") {
 		p.Fail("uefi_vars", "firmware=uefi", "firmware %s has no variables", firmware)
 	}
 	switch {
@@ -58,13 +60,16 @@ func (p *planner) firmware() {
 
 // uefi uses the distribution's firmware and variables of the guest's own.
 func (p *planner) uefi() {
+	if !p.Sound("system_type") {
+		return
+	}
 	found, err := p.host.UEFI(p.arch, p.Text("machine"))
 	if err != nil {
 		p.Fail("firmware", "install the package ovmf (edk2-ovmf), or name the files: firmware=CODE.fd uefi_vars=VARS.fd", "cannot find UEFI firmware: %v", err).WithID("GR207")
 		return
 	}
 	vars := p.m.Layout.VarDir(p.m.Name) + "/OVMF_VARS.fd"
-	if p.Set("uefi_vars") {
+	if p.Set("uefi_vars") && p.Sound("uefi_vars") {
 		vars = p.Text("uefi_vars")
 	}
 	p.m.Files = append(p.m.Files, File{Role: "firmware", Path: found.Code, Var: "firmware"}, File{Role: "vars", Path: vars, Var: "uefi_vars"})

@@ -120,6 +120,7 @@ func (p *planner) newDisk(id, variable string) Disk {
 	d := Disk{ID: id, Var: variable, Path: localPath(p.Text(variable))}
 	if d.Path != "" && !strings.HasPrefix(d.Path, "/") {
 		p.Fail(variable, "a path starts with /; a URL names a protocol of QEMU's, as in nbd://host/name", "%q is not an absolute path", d.Path).WithID("GR102")
+		d.Path = ""
 	}
 	return d
 }

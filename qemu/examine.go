@@ -81,7 +81,7 @@ func (x *examination) idleSettings() {
 func (x *examination) idle(name string) (hint string, yes bool) {
 	switch name {
 	case "hugepages_path":
-		return "memory_hugepages=yes", !x.Bool("memory_hugepages")
+		return "memory_hugepages=yes", x.Sound("memory_hugepages") && !x.Bool("memory_hugepages")
 	case "memory_slots":
 		return "memory_max= greater than memory", !x.Set("memory_max") || x.Size("memory_max") == x.Size("memory")
 	case "vnc_listen", "vnc_password":

@@ -22,6 +22,9 @@ var uefiArchs = map[string]string{"x86_64": "x64", "i386": "ia32", "aarch64": "a
 // what is booted, or it may choose among more than disks that are described.
 func (x *examination) firmware() (f firmware, ok bool) {
 	arch := x.Text("system_type")
+	if !x.Sound("extra_args") {
+		return f, false // and what it has of disks is unknown
+	}
 	f.arch = uefiArchs[arch]
 	switch text := x.Text("firmware"); {
 	case x.Set("kernel"), f.arch == "", strings.HasPrefix(x.Text("machine"), "microvm"), strings.Contains(x.Text("machine"), "pflash"):

@@ -8,7 +8,7 @@ import (
 
 // processor: KVM for that sort of CPU, and how many of them take turns.
 func (x *examination) processor() {
-	if arch := x.Text("system_type"); x.m.KVM {
+	if arch := x.Text("system_type"); x.m.KVM && x.m.Binary != "" {
 		if err := x.host.KVMFor(arch); err != nil {
 			x.tell("GR405", []string{"enable_kvm", "system_type"}, "enable_kvm=no", "%v", err)
 		}

@@ -50,7 +50,7 @@ func (h *holding) disks() {
 			}
 		}
 	}
-	if v, ok := h.m.conf.Filled("uefi_vars"); ok {
+	if v, ok := h.m.conf.Filled("uefi_vars"); ok && filepath.IsAbs(v.Text) {
 		h.file(v.Text, "uefi_vars", false)
 	}
 }
@@ -68,7 +68,9 @@ func (h *holding) file(path, variable string, shared bool) {
 func (h *holding) network() {
 	i := &inspection{m: h.m}
 	for _, nic := range h.m.NICs {
-		h.add(guest.Hold{Sort: guest.HoldMAC, Key: nic.MAC, Text: nic.MAC}, i.firstSet(nic.Var+"_mac", nic.Var))
+		if nic.MAC != "" {
+			h.add(guest.Hold{Sort: guest.HoldMAC, Key: nic.MAC, Text: nic.MAC}, i.firstSet(nic.Var+"_mac", nic.Var))
+		}
 		if nic.Ifname != "" {
 			h.add(guest.Hold{Sort: guest.HoldLink, Key: nic.Ifname, Text: nic.Ifname}, i.firstSet(nic.Var+"_ifname", nic.Var))
 		}
@@ -96,7 +98,7 @@ func (h *holding) processor() {
 // paths are those that the files name: the others have the guest's name in them.
 // A log is appended to, so that two may have one.
 func (h *holding) paths() {
-	if v, ok := h.m.conf.Filled("uuid"); ok {
+	if v, ok := h.m.conf.Filled("uuid"); ok && isUUID(v.Text) {
 		h.add(guest.Hold{Sort: guest.HoldUUID, Key: strings.ToLower(v.Text), Text: v.Text}, v.Name)
 	}
 	for _, name := range []string{"monitor_socket", "console", "logfile"} {

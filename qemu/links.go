@@ -10,7 +10,7 @@ import (
 func (i *inspection) nics(running []guest.Claim) {
 	for _, nic := range i.m.NICs {
 		switch {
-		case nic.Type == "bridge":
+		case nic.Type == "bridge" && nic.Bridge != "": // else its name cannot be one, which was told
 			i.bridge(nic)
 			if nic.Ifname != "" {
 				i.freeIfname(nic, running)

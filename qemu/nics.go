@@ -39,7 +39,7 @@ func (p *planner) network(n int, taken map[string]string) {
 	default:
 		p.otherNetdev(&nic)
 	}
-	if other, ok := taken[nic.MAC]; ok {
+	if other, ok := taken[nic.MAC]; ok && nic.MAC != "" {
 		p.Fail(id+"_mac", "", "%s is the MAC address of %s too", nic.MAC, other).WithID("GR302")
 	}
 	taken[nic.MAC] = id
@@ -55,12 +55,10 @@ func (p *planner) netdev(kind, id string, options []option) {
 // hands over: no setuid helper, and no bridge.conf to keep.
 func (p *planner) ownTap(n int, nic *NIC) {
 	id := nic.Var
-	nic.Bridge, nic.Ifname = p.Text(id+"_br"), p.Text(id+"_ifname")
-	if nic.Ifname == "" {
+	nic.Bridge, nic.Ifname = p.ifname(id+"_br"), p.ifname(id+"_ifname")
+	if !p.Set(id + "_ifname") {
 		nic.Ifname = tapName(p.m.Name, n)
 	}
-	p.checkIfname(id+"_br", nic.Bridge)
-	p.checkIfname(id+"_ifname", nic.Ifname)
 	fd := p.inherit(Inherit{What: "tap", Bridge: nic.Bridge, Ifname: nic.Ifname})
 	options := p.options(id+"_", "mac", "device", "br", "ifname", "script", "downscript", "vnet_hdr")
 	p.netdev("tap", id, append([]option{{"fd", fd}}, options...))
@@ -69,7 +67,7 @@ func (p *planner) ownTap(n int, nic *NIC) {
 // theirTap uses an interface that the administrator made, or a script.
 func (p *planner) theirTap(nic *NIC) {
 	id := nic.Var
-	nic.Ifname = p.Text(id + "_ifname")
+	nic.Ifname = p.ifname(id + "_ifname")
 	scripted := false
 	options := p.options(id+"_", "mac", "device", "script", "downscript")
 	for _, script := range []string{"downscript", "script"} {
@@ -77,9 +75,7 @@ func (p *planner) theirTap(nic *NIC) {
 		scripted = scripted || value != "no"
 		options = append(options, option{script, value})
 	}
-	if nic.Ifname != "" {
-		p.checkIfname(id+"_ifname", nic.Ifname)
-	} else if !scripted {
+	if !p.Set(id+"_ifname") && !scripted {
 		p.Fail(id, id+"_ifname=tap0 for an interface that exists, or "+id+"=bridge", "a tap needs %s_ifname or %s_script", id, id)
 	}
 	p.spawn = p.spawn || scripted
@@ -148,13 +144,17 @@ func cutLast(s, separator string) (before, after string, ok bool) {
 // shells and to /sys.
 const ifnameChars = lower + upper + digit + "_.-"
 
-func (p *planner) checkIfname(variable, name string) {
-	switch {
+// ifname is the name that a variable gives; empty for one that cannot be.
+func (p *planner) ifname(variable string) string {
+	switch name := p.Text(variable); {
 	case len(name) > maxIfname:
 		p.Fail(variable, "", "%q has %d bytes, and an interface's name at most %d", name, len(name), maxIfname).WithID("GR102")
 	case !only(name, ifnameChars) || name == "." || name == "..":
 		p.Fail(variable, "letters, digits, _ . and -", "%q cannot be an interface's name", name).WithID("GR102")
+	default:
+		return name
 	}
+	return ""
 }
 
 // mac is the configured address, else qemu-openrc's: 52:54 and the first four

@@ -125,7 +125,7 @@ func (p *planner) processor() {
 		model = "host"
 	case model == "":
 		model = "max"
-	case !p.m.KVM && (model == "host" || strings.HasPrefix(model, "host,")):
+	case !p.m.KVM && p.Sound("enable_kvm") && (model == "host" || strings.HasPrefix(model, "host,")):
 		p.Fail("cpu_model", "cpu_model=max has all that emulation offers", "%q needs KVM, which is not used", model)
 	}
 	if p.m.KVM {
@@ -154,7 +154,7 @@ func (p *planner) processor() {
 
 func (p *planner) useKVM() bool {
 	answer := p.Value("enable_kvm")
-	if answer.Text == "auto" {
+	if answer.Text == "auto" && p.Sound("system_type") {
 		err := p.host.KVM(p.arch)
 		if err != nil {
 			p.Warn("enable_kvm", "enable_kvm=no says so for good", "the guest is emulated, which is slow: %v", err).WithID("GR412")
@@ -162,7 +162,7 @@ func (p *planner) useKVM() bool {
 		return err == nil
 	}
 	yes, err := confd.ParseBool(answer)
-	if err != nil {
+	if err != nil && answer.Text != "auto" {
 		p.Fail("enable_kvm", "yes, no or auto", "%q is none of yes, no and auto", answer.Text).WithID("GR102")
 	}
 	return yes
@@ -203,7 +203,7 @@ func (p *planner) memory() {
 		slots = p.Int("memory_slots")
 	}
 	p.add("-m", "size="+sizeText(p.m.Memory)+",slots="+strconv.Itoa(slots)+",maxmem="+sizeText(most))
-	if p.Bool("memory_hugepages") {
+	if p.Bool("memory_hugepages") && p.Sound("hugepages_path") {
 		p.m.Hugepages = p.Text("hugepages_path")
 		p.add("-mem-path", p.m.Hugepages)
 	}
@@ -228,6 +228,9 @@ func (p *planner) display() {
 	listen, display := p.Text("vnc_listen"), p.Int("vnc_display")
 	if display > 65535-vncPort {
 		p.Fail("vnc_display", "", "display %d has no TCP port", display).WithID("GR102")
+	}
+	if !p.Sound("vnc_display") {
+		return
 	}
 	if strings.Contains(listen, ":") && !strings.HasPrefix(listen, "[") {
 		listen = "[" + listen + "]"

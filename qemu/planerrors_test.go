@@ -89,8 +89,8 @@ func TestPlanErrors(t *testing.T) {
 			c.host(host)
 		}
 		name := mustName(t, "qemu.db")
-		m, err := newMachine(guest.Layout{Root: "/"}, name, parseConf(t, name, c.conf), host)
-		if m != nil || err == nil {
+		_, err := newMachine(guest.Layout{Root: "/"}, name, parseConf(t, name, c.conf), host)
+		if err == nil {
 			t.Errorf("%q: no error, want %q", c.conf, c.want)
 			continue
 		}

@@ -62,6 +62,9 @@ func (i *inspection) fail(variable, hint, format string, args ...any) *confd.Err
 }
 
 func (i *inspection) program() {
+	if i.m.Binary == "" {
+		return // system_type is no architecture, which was told
+	}
 	info, err := os.Stat(i.m.Binary)
 	if err == nil && (!info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0) {
 		err = errors.New("not a program")
