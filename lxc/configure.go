@@ -29,9 +29,13 @@ type planner struct {
 	c *Container
 }
 
-// configure understands conf.d and, unless it cannot be read, LXC's file.
+// configure understands conf.d and LXC's file. With an error comes the container
+// without what that is about, nil where LXC's keys are not known.
 func configure(l guest.Layout, n guest.Name, conf *confd.Config) (*Container, error) {
 	p := &planner{confd.NewSettings(Vars, conf), &Container{Name: n, Layout: l, conf: conf}}
+	if !p.Sound("lxcpath") || !p.Sound("CONFIGFILE") {
+		return nil, p.Err() // and no other file is looked for
+	}
 	if err := p.locate(); err != nil {
 		return nil, errors.Join(p.Err(), err)
 	}
@@ -48,6 +52,9 @@ func configure(l guest.Layout, n guest.Name, conf *confd.Config) (*Container, er
 	p.start()
 	p.stop()
 	p.c.warnings = slices.Concat(p.Warnings, p.c.warnings, p.c.review())
+	if !p.Sound("extra_args") {
+		return nil, p.Err() // which may have keys
+	}
 	return p.c, p.Err()
 }
 

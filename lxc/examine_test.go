@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -347,5 +348,21 @@ func BenchmarkExamine(b *testing.B) {
 			b.Fatal(err)
 		}
 		i.(*Container).Examine(b.Context(), nil)
+	}
+}
+
+// TestAFaultInConfdHidesNoOther: of a container whose conf.d file cannot be used
+// the rest is looked at, unless keys of LXC's may be in what is at fault.
+func TestAFaultInConfdHidesNoOther(t *testing.T) {
+	for conf, more := range map[string]bool{"stop_schedule=dance/1": true, "ready=perhaps\nready_address=192.0.2.1": true, `extra_args="-s 'x"`: false, "lxcpath=var/lib": false} {
+		l := files(t, map[string]string{"var/lib/lxc/web/config": "lxc.uts.name = www\nlxc.rootfs.path = dir:/none/such\n", "etc/conf.d/lxc.web": conf + "\n"})
+		house := &guest.House{Layout: l, Kinds: []guest.Kind{Kind{}}, Now: time.Now}
+		x, err := house.Examiner()(t.Context(), web)
+		if err != nil || len(faults(t, x.Err)) != 1 || len(x.Warnings) > 0 {
+			t.Errorf("%q: %v, %v, %v", conf, x.Err, x.Warnings, err)
+		}
+		if rootfs := x.Refusal != nil && strings.Contains(x.Refusal.Error(), "/none/such"); rootfs != more || (len(x.Holds) > 0) != more {
+			t.Errorf("%q: refused for %v, holds %v", conf, x.Refusal, x.Holds)
+		}
 	}
 }

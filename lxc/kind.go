@@ -23,13 +23,14 @@ func (Kind) Name() string { return "lxc" }
 // Vars are the variables of /etc/conf.d/lxc and /etc/conf.d/lxc.NAME.
 func (Kind) Vars() confd.Table { return Vars }
 
-// Configure understands the files of one guest.
-func (Kind) Configure(_ context.Context, l guest.Layout, n guest.Name, c *confd.Config) (guest.Instance, error) {
+// Configure understands the files of one guest. Who only looks is given what was
+// understood besides the errors, where that is LXC's configuration at least.
+func (Kind) Configure(ctx context.Context, l guest.Layout, n guest.Name, c *confd.Config) (guest.Instance, error) {
 	container, err := configure(l, n, c)
-	if err != nil {
+	if container == nil || err != nil && !guest.OnlyLooks(ctx) {
 		return nil, err
 	}
-	return container, nil
+	return container, err
 }
 
 // Described tells whether LXC has a configuration of that name: such a

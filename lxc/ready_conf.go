@@ -30,7 +30,7 @@ func (p *planner) readiness() {
 			p.Fail("ready", "ready=init", "the container's files are the host's, and with them what tells of %s", how).WithID("GR102")
 		}
 	}
-	if p.Set("ready_address") && how != "tcp" {
+	if p.Set("ready_address") && how != "tcp" && p.Sound("ready") {
 		p.Warn("ready_address", "ready=tcp:22", "ignored: ready is not tcp:PORT").WithID("GR103")
 	}
 }
