@@ -355,7 +355,7 @@ func BenchmarkExamine(b *testing.B) {
 // the rest is looked at, unless keys of LXC's may be in what is at fault.
 func TestAFaultInConfdHidesNoOther(t *testing.T) {
 	for conf, more := range map[string]bool{"stop_schedule=dance/1": true, "ready=perhaps\nready_address=192.0.2.1": true, `extra_args="-s 'x"`: false, "lxcpath=var/lib": false} {
-		l := files(t, map[string]string{"var/lib/lxc/web/config": "lxc.uts.name = www\nlxc.rootfs.path = dir:/none/such\n", "etc/conf.d/lxc.web": conf + "\n"})
+		l := files(t, map[string]string{"var/lib/lxc/web/config": "lxc.uts.name = web\nlxc.rootfs.path = dir:/none/such\n", "etc/conf.d/lxc.web": conf + "\n"})
 		house := &guest.House{Layout: l, Kinds: []guest.Kind{Kind{}}, Now: time.Now}
 		x, err := house.Examiner()(t.Context(), web)
 		if err != nil || len(faults(t, x.Err)) != 1 || len(x.Warnings) > 0 {
