@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func (c *claim) prove() (found Found, changed bool, err error) {
 	defer at.file.Close()
 	found, err = c.proveBy(at)
 	var e *Error
-	return found, errors.As(err, &e) && e.Status == statusNotRunning && c.rewritten(at), err
+	return found, errors.As(err, &e) && c.rewritten(at), err
 }
 
 // rewritten reports whether the path has led to something else since.
@@ -76,8 +77,8 @@ func (c *claim) unopened(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return c.absent("there is no such file", err)
-	case errors.Is(err, fs.ErrPermission):
-		return c.refused("only root may read it", err.Error())
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		return c.refused("try as root", err.Error())
 	case errors.As(err, &irregular):
 		return c.refused("find out who made it (ls -ld "+c.path+")", err.Error())
 	case err == errMagic:
@@ -88,6 +89,25 @@ func (c *claim) unopened(err error) error {
 
 const lookHint = "nothing was signalled; look at it (ps -fp %d)"
 
+// maxHead is how much of a pidfile is read. Postfix pads its number to 32 bytes.
+const maxHead = 256
+
+var errNoNumber = errors.New("its first line is no process number")
+
+// parseHead reads the first line: blanks, one decimal number, blanks. Some daemons
+// have more to say in the lines below, as PostgreSQL. Errors quote nothing: a
+// user's link may have led to what he may not read.
+func parseHead(head []byte) (pid int, err error) {
+	line, _, ended := bytes.Cut(head, []byte("\n"))
+	if len(head) == 0 {
+		return 0, pidfile.ErrEmpty
+	}
+	if pid, err = pidfile.ParsePid(bytes.Trim(line, " \t")); err != nil || !ended && len(head) == maxHead {
+		return 0, errNoNumber
+	}
+	return pid, nil
+}
+
 // proveBy decides. What speaks against a process counts only if the process is
 // not simply a later one that got the number.
 func (c *claim) proveBy(at *place) (Found, error) {
@@ -95,14 +115,14 @@ func (c *claim) proveBy(at *place) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	text, err := io.ReadAll(io.LimitReader(at.file, pidfile.MaxContent+1))
+	text, err := io.ReadAll(io.LimitReader(at.file, maxHead))
 	if err != nil {
 		return Found{}, fmt.Errorf("cannot read %s: %w", c.path, err)
 	}
-	pid, err := pidfile.ParsePid(text)
+	pid, err := parseHead(text)
 	switch {
 	case err != nil:
-		return Found{}, c.refused("a pidfile holds one process number and nothing else", err.Error())
+		return Found{}, c.refused("find out who made it (ls -l "+c.path+")", err.Error())
 	case locked && holder == 0:
 		return Found{}, c.refused("", "it is locked by a process of another pid namespace")
 	case locked && holder != pid:
@@ -143,67 +163,6 @@ const insideHint = "the numbers in there are not this host's: act inside the con
 
 func otherSystem(root *inner) string {
 	return fmt.Sprintf("it is the pidfile of another system, whose root is %s", root.path)
-}
-
-// judge weighs what is known of the process.
-func (c *claim) judge(at *place, p *pidfile.Process, locked bool) (Found, error) {
-	f, err := c.want.examine(p)
-	if err != nil {
-		return Found{}, err
-	}
-	if at.root != nil && !below(p, at.root) {
-		return Found{}, c.refused(insideHint, otherSystem(at.root))
-	}
-	if !at.hands.mayName(f.status) {
-		f.no = append(f.no, fmt.Sprintf("it belongs to %s, and who may write the pidfile may name only what is his own (%s)",
-			userName(f.status.uids[0]), strings.Join(at.hands.where, ", ")))
-	}
-	var never *pidfile.RefusedError
-	if err := p.Signal(0); errors.As(err, &never) {
-		f.no = append(f.no, never.Why)
-	} else if errors.Is(err, pidfile.ErrGone) {
-		return Found{}, err
-	}
-	m, err := momentsOf(p, at.file, &at.stat)
-	if err != nil {
-		return Found{}, err
-	}
-	when, words := m.compare()
-	switch {
-	case locked && when != after: // else the lock's taker may be gone (see pidfile.Holder)
-		f.yes, when = append([]string{"it locks the pidfile"}, f.yes...), before
-	case when != before && p.KeepsOpen(at.file):
-		f.yes, when = append([]string{"it has the pidfile open"}, f.yes...), before
-	case when == before:
-		f.yes = append([]string{words}, f.yes...)
-	}
-	return c.verdict(f, when, words)
-}
-
-func (c *claim) verdict(f facts, when order, words string) (Found, error) {
-	pid := f.p.Pid()
-	is := fmt.Sprintf("process %d (%s)", pid, f.name)
-	hint := fmt.Sprintf(lookHint, pid)
-	switch {
-	case when == after && !(f.program && len(f.no) == 0):
-		return Found{}, c.absent(fmt.Sprintf("the number is another process's now: %s is not it, as %s", is, words), nil)
-	case len(f.no) > 0:
-		return Found{}, c.refused(hint, is+" is not believed: "+strings.Join(f.no, "; "))
-	case when == after:
-		return Found{}, c.refused(fmt.Sprintf("if ps -fp %d shows the daemon, the clock was set since it started: touch %s, and try again", pid, c.path),
-			fmt.Sprintf("%s runs %s, but %s", is, c.want.Exe, words))
-	case when == untold && !f.program:
-		return Found{}, c.refused("say what it runs: --exec PATH", fmt.Sprintf("%s may be it, but %s", is, words))
-	case when == untold:
-		f.yes = append(f.yes, words)
-	}
-	return Found{Process: f.p, Name: f.name, Why: f.yes}, nil
-}
-
-// below reports whether the process has that root.
-func below(p *pidfile.Process, root *inner) bool {
-	st, err := p.StatProc("root")
-	return err == nil && uint64(st.Dev) == root.dev && st.Ino == root.ino
 }
 
 // holderOf asks the kernel who has a POSIX lock on the file (fcntl_locking(2)).

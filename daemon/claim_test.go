@@ -77,26 +77,82 @@ func TestWhatIsNoPidfileIsRefused(t *testing.T) {
 	}
 	number := strconv.Itoa(d.pid)
 	for content, words := range map[string]string{
-		"":                                   "empty",
-		"-" + number:                         "no process number",
-		"0":                                  "no process number",
-		"-1":                                 "no process number",
-		"99999999999999999999":               "no process number",
-		number + " ":                         "no process number",
-		" " + number:                         "no process number",
-		number + "\n\n":                      "no process number",
-		number + "\n" + number:               "no process number",
-		number + "\r\n":                      "no process number",
-		"0" + number:                         "no process number",
-		"+" + number:                         "no process number",
-		number + "\x00":                      "no process number",
-		"0x10":                               "no process number",
-		number + strings.Repeat("\n", 1<<20): "more than a process number",
-		strings.Repeat("1", 1<<20):           "more than a process number",
+		"":                                  "empty",
+		"-" + number:                        "no process number",
+		"0":                                 "no process number",
+		"-1":                                "no process number",
+		"99999999999999999999":              "no process number",
+		"\n" + number:                       "no process number",
+		" \n" + number:                      "no process number",
+		number + " " + number:               "no process number",
+		number + "\r\n":                     "no process number",
+		"0" + number:                        "no process number",
+		"+" + number:                        "no process number",
+		number + "\x00":                     "no process number",
+		"0x10":                              "no process number",
+		number + strings.Repeat(" ", 1<<20): "no process number",
+		strings.Repeat("1", 1<<20):          "no process number",
 	} {
 		path := dir + "/content"
 		ok(t, os.WriteFile(path, []byte(content), 0o644))
 		mustNot(t, path, Want{}, statusRefused, words)
+	}
+}
+
+func TestAPidfileMayBePaddedAndSayMore(t *testing.T) {
+	d := sleeper(t, program(t, t.TempDir()+"/daemon"))
+	path := pidfileOf(t, d.pid)
+	for _, form := range []string{
+		"%d", "%32d\n", // Postfix
+		"\t%d \n",
+		"%d\n/var/lib/postgresql/16/data\n1764000000\n5432\n/run/postgresql\n", // PostgreSQL
+		"%d\n\n", "%d\n%[1]d\n", "%d\n" + strings.Repeat("x", 1<<20),
+	} {
+		ok(t, os.WriteFile(path, fmt.Appendf(nil, form, d.pid), 0o644))
+		mustFind(t, path, Want{}, d.pid)
+	}
+}
+
+// A link may lead to what its maker may not read.
+func TestWhatAFileHoldsIsNotTold(t *testing.T) {
+	if _, err := ByPidfile(pidfileOf(t, "a-password"), Want{}); err == nil || strings.Contains(err.Error(), "password") {
+		t.Error(err)
+	}
+}
+
+// A pidfile that is put in place anew is always there.
+func TestAPidfileIsReplacedWhileItIsLookedAt(t *testing.T) {
+	d := sleeper(t, program(t, t.TempDir()+"/daemon"))
+	path := pidfileOf(t, d.pid)
+	stop, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				os.WriteFile(path+".new", fmt.Append(nil, d.pid), 0o644)
+				os.Rename(path+".new", path)
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	for range 300 {
+		f, err := ByPidfile(path, Want{})
+		ok(t, err)
+		ok(t, f.Close())
+	}
+}
+
+func TestANameIsOneLine(t *testing.T) {
+	dir := t.TempDir()
+	d := sleeper(t, program(t, dir+"/a\nb"))
+	if f := mustFind(t, pidfileOf(t, d.pid), Want{}, d.pid); strings.Contains(f.String(), "\n") {
+		t.Errorf("%q", f)
+	}
+	if _, err := ByPidfile(pidfileOf(t, d.pid), Want{Exe: "/bin/sh"}); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%q", err)
 	}
 }
 

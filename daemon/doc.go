@@ -11,7 +11,10 @@
 // for the process is, the strongest first: it locks the file, it has it open, it
 // started before the file was last written. One that started later has somebody
 // else's number, and the daemon is not running. Whoever may write the file, or
-// replace something on the way to it, can name processes of his own only.
+// replace something on the way to it, can name processes of his own only. Who can do
+// no more than exchange it for another file of root's has a say in nothing if the
+// program is known: many services own the directory that their master, as root,
+// writes the pidfile into.
 //
 // # Clocks
 //
@@ -22,6 +25,8 @@
 // a process that runs the right program but is younger than its pidfile is doubt,
 // and is neither signalled nor called gone.
 package daemon
+
+import "strings"
 
 // Exit statuses of errors, from LSB's table of actions.
 const (
@@ -37,7 +42,8 @@ type Error struct {
 	Err    error // a cause that Msg tells of already; may be nil
 }
 
-func (e *Error) Error() string { return e.Msg }
+// Error is one line: what processes and files are called is up to their users.
+func (e *Error) Error() string { return strings.ReplaceAll(e.Msg, "\n", "?") }
 
 // HintText returns what an admin can do.
 func (e *Error) HintText() string { return e.Hint }

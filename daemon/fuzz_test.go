@@ -3,6 +3,7 @@ package daemon
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,12 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// firstLine is written otherwise than parseHead, to be held against it.
+var firstLine = regexp.MustCompile(`\A[ \t]*([1-9][0-9]*)[ \t]*(\n|\z)`)
+
 // Whatever a pidfile holds, only the number itself has a process found.
 func FuzzPidfile(f *testing.F) {
 	d := sleeper(f, program(f, f.TempDir()+"/daemon"))
 	path := filepath.Join(f.TempDir(), "pid")
 	number := strconv.Itoa(d.pid)
-	for _, s := range []string{"PID", "PID\n", " PID", "-PID", "PID\nPID", "0PID", "", "1", "2\n", "\x00PID", "PID\x00", "1PID", "４２"} {
+	for _, s := range []string{"PID", "PID\n", " PID", "-PID", "PID\nPID", "0PID", "", "1", "2\n", "\x00PID", "PID\x00", "1PID", "４２", "\t PID \nx", "PID" + strings.Repeat(" ", maxHead)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -27,8 +31,8 @@ func FuzzPidfile(f *testing.F) {
 			t.Fatalf("%q: found %v", text, found)
 		}
 		found, err = ByPidfile(path, Want{})
-		is := strings.TrimSuffix(text, "\n") == number
-		if is != (err == nil && found.Pid() == d.pid) {
+		is := firstLine.FindStringSubmatch(text[:min(len(text), maxHead)])
+		if (is != nil && is[1] == number && (is[2] != "" || len(is[0]) < maxHead)) != (err == nil && found.Pid() == d.pid) {
 			t.Errorf("%q: %v, %v", text, found.Why, err)
 		}
 		if err == nil {

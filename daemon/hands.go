@@ -16,11 +16,14 @@ type hands struct {
 	uids   []uint32
 	gids   []uint32
 	anyone bool
+	free   bool     // they say what the file holds, not only which of root's files is there
 	where  []string // the first place of each of them, with the reason
 }
 
+func ofRoot(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
+
 func (h *hands) user(path string, uid uint32) {
-	if uid == 0 || int(uid) == os.Geteuid() || slices.Contains(h.uids, uid) {
+	if ofRoot(uid) || slices.Contains(h.uids, uid) {
 		return
 	}
 	h.uids = append(h.uids, uid)
@@ -30,15 +33,36 @@ func (h *hands) user(path string, uid uint32) {
 // ofDir notes who may replace what lies in a directory. With the sticky bit
 // only an entry's own owner may, and that one is looked at as the entry is.
 func (h *hands) ofDir(dir *os.File, st *unix.Stat_t) {
+	h.ofSystem(dir)
 	h.user(dir.Name(), st.Uid)
 	if st.Mode&unix.S_ISVTX == 0 {
 		h.others(dir, st)
 	}
 }
 
+// ofFile also counts a second name: it may be one that a user gave to a file of
+// root's from elsewhere.
 func (h *hands) ofFile(f *os.File, st *unix.Stat_t) {
+	h.ofSystem(f)
 	h.user(f.Name(), st.Uid)
 	h.others(f, st)
+	h.free = h.free || !ofRoot(st.Uid) || st.Mode&0o022 != 0 || st.Nlink > 1
+}
+
+func (h *hands) ofLink(path string, uid uint32) {
+	h.user(path, uid)
+	h.free = h.free || !ofRoot(uid)
+}
+
+// ofSystem: in a file system that a program serves, fuse(4), owners are what that
+// says, and any user may have mounted it over a directory of his.
+func (h *hands) ofSystem(f *os.File) {
+	var on unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &on); err == nil && on.Type != unix.FUSE_SUPER_MAGIC || h.anyone {
+		return
+	}
+	h.anyone = true
+	h.where = append(h.where, fmt.Sprintf("%s is in a file system that some program serves", f.Name()))
 }
 
 func (h *hands) others(f *os.File, st *unix.Stat_t) {
@@ -83,6 +107,19 @@ func (h *hands) mayName(s status) bool {
 		}
 	}
 	return true
+}
+
+// rootWrote reports whether all that they can do is to put another file in this
+// one's place that root wrote, too. Then a process is the daemon if it runs the
+// right program, was there before, and root wrote down its number.
+func (h *hands) rootWrote() bool { return !h.anyone && !h.free }
+
+// remedy is for one who sees that they may not name the process.
+func (h *hands) remedy(w Want) string {
+	if h.rootWrote() && w.Exe == "" {
+		return "nothing was signalled; say what it runs: --exec PATH"
+	}
+	return "nothing was signalled; have the daemon's pidfile written by root, where root alone may write"
 }
 
 func userName(uid int) string {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,26 +26,32 @@ func TestAUserNamesProcessesOfHisOwn(t *testing.T) {
 		roots   bool // root's process may be named
 		mine    bool // that of nobody, whose group is nogroup
 		staff   bool // that of nobody in group 50
+		program bool // they may only exchange root's file for another of root's
 	}{
-		"all is root's":       {func(_, _ string) error { return nil }, own, own, own},
-		"his file":            {func(_, f string) error { return os.Chown(f, nobody, 0) }, refused, own, own},
-		"his directory":       {func(d, _ string) error { return os.Chown(d, nobody, 0) }, refused, own, own},
-		"another's":           {func(d, _ string) error { return os.Chown(d, 12345, 0) }, refused, refused, refused},
-		"two users'":          {func(d, f string) error { return join(os.Chown(d, 12345, 0), os.Chown(f, nobody, 0)) }, refused, refused, refused},
-		"world's file":        {func(_, f string) error { return os.Chmod(f, 0o666) }, refused, refused, refused},
-		"world's directory":   {func(d, _ string) error { return os.Chmod(d, 0o777) }, refused, refused, refused},
-		"as /tmp":             {func(d, _ string) error { return os.Chmod(d, 0o777|os.ModeSticky) }, own, own, own},
-		"as /tmp, his file":   {func(d, f string) error { return join(os.Chmod(d, 0o777|os.ModeSticky), os.Chown(f, nobody, 0)) }, refused, own, own},
-		"group's directory":   {func(d, _ string) error { return join(os.Chown(d, 0, 50), os.Chmod(d, 0o775)) }, refused, refused, own},
-		"group's file":        {func(_, f string) error { return join(os.Chown(f, 0, 50), os.Chmod(f, 0o664)) }, refused, refused, own},
-		"his and his group's": {func(d, _ string) error { return join(os.Chown(d, nobody, 50), os.Chmod(d, 0o775)) }, refused, own, own},
-		"root group's":        {func(d, _ string) error { return os.Chmod(d, 0o775) }, own, own, own},
+		"all is root's":      {func(_, _ string) error { return nil }, own, own, own, false},
+		"his file":           {func(_, f string) error { return os.Chown(f, nobody, 0) }, refused, own, own, false},
+		"his directory":      {func(d, _ string) error { return os.Chown(d, nobody, 0) }, refused, own, own, true},
+		"another's":          {func(d, _ string) error { return os.Chown(d, 12345, 0) }, refused, refused, refused, true},
+		"a second name":      {func(d, f string) error { return join(os.Chown(d, nobody, 0), os.Link(f, d+"/second")) }, refused, own, own, false},
+		"group's file there": {func(d, f string) error { return join(os.Chown(d, nobody, 0), os.Chown(f, 0, 50), os.Chmod(f, 0o664)) }, refused, own, own, false},
+		"his link to root's": {func(d, f string) error {
+			return join(os.Chown(d, nobody, 0), os.Rename(f, d+"/of-root"), os.Symlink("of-root", f), os.Lchown(f, nobody, 0))
+		}, refused, own, own, false},
+		"two users'":          {func(d, f string) error { return join(os.Chown(d, 12345, 0), os.Chown(f, nobody, 0)) }, refused, refused, refused, false},
+		"world's file":        {func(_, f string) error { return os.Chmod(f, 0o666) }, refused, refused, refused, false},
+		"world's directory":   {func(d, _ string) error { return os.Chmod(d, 0o777) }, refused, refused, refused, false},
+		"as /tmp":             {func(d, _ string) error { return os.Chmod(d, 0o777|os.ModeSticky) }, own, own, own, false},
+		"as /tmp, his file":   {func(d, f string) error { return join(os.Chmod(d, 0o777|os.ModeSticky), os.Chown(f, nobody, 0)) }, refused, own, own, false},
+		"group's directory":   {func(d, _ string) error { return join(os.Chown(d, 0, 50), os.Chmod(d, 0o775)) }, refused, refused, own, true},
+		"group's file":        {func(_, f string) error { return join(os.Chown(f, 0, 50), os.Chmod(f, 0o664)) }, refused, refused, own, false},
+		"his and his group's": {func(d, _ string) error { return join(os.Chown(d, nobody, 50), os.Chmod(d, 0o775)) }, refused, own, own, true},
+		"root group's":        {func(d, _ string) error { return os.Chmod(d, 0o775) }, own, own, own, false},
 		"an access list": {func(d, _ string) error {
 			// Version 2; user::rwx user:nobody:rwx group::r-x mask::rwx other::r-x.
 			acl := []byte{2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 2, 0, 7, 0, 254, 255, 0, 0,
 				4, 0, 5, 0, 255, 255, 255, 255, 16, 0, 7, 0, 255, 255, 255, 255, 32, 0, 5, 0, 255, 255, 255, 255}
 			return unix.Setxattr(d, "system.posix_acl_access", acl, 0)
-		}, refused, refused, refused},
+		}, refused, refused, refused, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			dir := filepath.Join(openTemp(t), "run")
@@ -59,6 +66,12 @@ func TestAUserNamesProcessesOfHisOwn(t *testing.T) {
 				for _, path := range []string{file, link} {
 					if may {
 						mustFind(t, path, Want{}, pid)
+						continue
+					}
+					mustNot(t, path, Want{}, statusRefused, "may name only what is his own")
+					mustNot(t, path, Want{Exe: "/bin/sh"}, statusRefused, "may name only what is his own")
+					if c.program {
+						mustFind(t, path, Want{Exe: exe}, pid, "it runs "+exe)
 					} else {
 						mustNot(t, path, Want{Exe: exe}, statusRefused, "may name only what is his own")
 					}
@@ -66,6 +79,13 @@ func TestAUserNamesProcessesOfHisOwn(t *testing.T) {
 			}
 		})
 	}
+
+	// The time has to speak for it, too.
+	theirs := filepath.Join(openTemp(t), "pid")
+	ok(t, os.Chown(filepath.Dir(theirs), nobody, 0))
+	ok(t, os.WriteFile(theirs, fmt.Append(nil, roots.pid), 0o644))
+	aged(t, theirs, -time.Hour)
+	mustNot(t, theirs, Want{Exe: exe}, statusRefused, "may name only what is his own")
 
 	// A link of his to a pidfile of root's, be the file locked or not.
 	file := pidfileOf(t, "x")

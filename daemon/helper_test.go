@@ -230,8 +230,9 @@ func aged(t testing.TB, path string, by time.Duration) {
 func mustFind(t testing.TB, path string, want Want, pid int, evidence ...string) Found {
 	t.Helper()
 	f, err := ByPidfile(path, want)
-	if err != nil || f.Pid() != pid {
-		t.Fatalf("%s: found %v, %v; want %d", path, f, err, pid)
+	ok(t, err)
+	if f.Pid() != pid {
+		t.Fatalf("%s: found %v, want %d", path, f, pid)
 	}
 	t.Cleanup(func() { f.Close() })
 	for _, words := range evidence {

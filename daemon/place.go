@@ -2,7 +2,7 @@ package daemon
 
 import (
 	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,7 +109,7 @@ func (w *walker) step(name string) error {
 		return w.follow(next, &st)
 	case unix.S_IFREG:
 		defer next.Close()
-		return w.arrive(next, name, &st)
+		return w.arrive(next, &st)
 	case unix.S_IFIFO:
 		err = errNotRegular("a named pipe")
 	case unix.S_IFSOCK:
@@ -161,7 +161,7 @@ func (w *walker) follow(link *os.File, st *unix.Stat_t) error {
 		return &os.PathError{Op: "readlink", Path: link.Name(), Err: err}
 	}
 	text := string(buf[:n])
-	w.place.hands.user(link.Name(), st.Uid)
+	w.place.hands.ofLink(link.Name(), st.Uid)
 	w.todo = append(strings.Split(text, "/"), w.todo...)
 	if strings.HasPrefix(text, "/") {
 		return w.restart()
@@ -169,22 +169,17 @@ func (w *walker) follow(link *os.File, st *unix.Stat_t) error {
 	return nil
 }
 
-// arrive opens the file, which is known to be a regular one.
-func (w *walker) arrive(found *os.File, name string, st *unix.Stat_t) error {
+// arrive opens the file, which is known to be a regular one: this very file,
+// whatever has its name by now.
+func (w *walker) arrive(found *os.File, st *unix.Stat_t) error {
 	if len(strings.Trim(strings.Join(w.todo, ""), ".")) > 0 {
 		return &os.PathError{Op: "open", Path: found.Name(), Err: unix.ENOTDIR}
 	}
-	fd, err := unix.Openat(int(w.dir.Fd()), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", found.Fd()), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: found.Name(), Err: err}
 	}
-	f := os.NewFile(uintptr(fd), found.Name())
-	var now unix.Stat_t
-	if err := unix.Fstat(fd, &now); err != nil || now.Ino != st.Ino || now.Dev != st.Dev {
-		f.Close()
-		return &os.PathError{Op: "open", Path: found.Name(), Err: fs.ErrNotExist} // replaced just now
-	}
-	w.place.hands.ofFile(f, &now)
-	w.place.file, w.place.stat = f, now
+	w.place.file, w.place.stat = os.NewFile(uintptr(fd), found.Name()), *st
+	w.place.hands.ofFile(w.place.file, st)
 	return nil
 }

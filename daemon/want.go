@@ -26,8 +26,10 @@ type Found struct {
 	Why  []string // clauses about it, each a reason to believe so
 }
 
-// String is "process 4711 (nginx)".
-func (f Found) String() string { return fmt.Sprintf("process %d (%s)", f.Pid(), f.Name) }
+// String is "process 4711 (nginx)", in one line.
+func (f Found) String() string {
+	return fmt.Sprintf("process %d (%s)", f.Pid(), strings.ReplaceAll(f.Name, "\n", "?"))
+}
 
 // facts are what is known of a process that may be the one.
 type facts struct {

@@ -80,6 +80,3 @@ func (p *Process) KeepsOpen(f *os.File) bool {
 // that a kernel gives out, a newline after it or not, and nothing else. ErrEmpty:
 // there is nothing.
 func ParsePid(text []byte) (int, error) { return parsePid(text) }
-
-// MaxContent is more than any pidfile needs; ParsePid refuses what is longer.
-const MaxContent = maxContent
