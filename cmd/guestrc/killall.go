@@ -63,7 +63,7 @@ func absent(names []string, found []daemon.Found, passed []daemon.Passed) error 
 		hint := ""
 		for _, p := range passed {
 			if p.As == name {
-				hint = fmt.Sprintf("process %d has the name, but %s", p.Pid, p.Why)
+				hint = line(fmt.Sprintf("process %d has the name, but %s", p.Pid, p.Why))
 				break
 			}
 		}

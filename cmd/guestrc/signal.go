@@ -126,7 +126,7 @@ func (e *env) carryOut(ctx context.Context, g *daemon.Group, o order) error {
 	}
 	switch {
 	case o.dry:
-		return e.printLines(foretold(g, o))
+		return e.foretell(g, o)
 	case o.retry != nil:
 		return e.endAll(ctx, g, o.retry)
 	}
@@ -146,14 +146,27 @@ func (e *env) carryOut(ctx context.Context, g *daemon.Group, o order) error {
 			e.out.warn(&guest.Error{Msg: fmt.Sprintf("%s is stopped, and acts on the signal when it goes on", f), Hint: "send it CONT"})
 		}
 	}
+	return reached(g, told, err)
+}
+
+// reached is err, or that nobody was there any more.
+func reached(g *daemon.Group, told []daemon.Found, err error) error {
 	if err == nil && len(told) == 0 {
 		err = &guest.Error{Status: guest.StatusNotRunning, Msg: fmt.Sprintf("cannot signal %s: it has just ended", listed(g.All()))}
 	}
 	return err
 }
 
-// foretold is what --dry-run prints.
-func foretold(g *daemon.Group, o order) (lines []string) {
+// foretell does what --dry-run does. Signal 0 asks whether it is permitted.
+func (e *env) foretell(g *daemon.Group, o order) error {
+	told, _, err := g.Signal(0)
+	if len(told) > 0 {
+		err = errors.Join(e.printLines(foretold(told, o)), err)
+	}
+	return reached(g, told, err)
+}
+
+func foretold(told []daemon.Found, o order) (lines []string) {
 	would := "would send " + daemon.SignalName(o.sig) + " to"
 	switch {
 	case o.retry != nil:
@@ -161,7 +174,7 @@ func foretold(g *daemon.Group, o order) (lines []string) {
 	case o.sig == 0:
 		would = "runs:"
 	}
-	for _, f := range g.All() {
+	for _, f := range told {
 		lines = append(lines, line(fmt.Sprintf("%s %s: %s", would, f, strings.Join(f.Why, "; "))))
 	}
 	return lines
