@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/finding"
@@ -13,6 +16,7 @@ import (
 // The ids of faults that their finders give none.
 const (
 	unusable = "GR100" // an error
+	unseen   = "GR106"
 	idle     = "GR103" // a warning
 )
 
@@ -25,6 +29,27 @@ func Faults(subject string, err error) []finding.Finding {
 		all = append(all, f.finding(subject, unusable))
 	}
 	return all
+}
+
+// Unseen are the findings of a look that failed.
+func Unseen(subject string, err error) []finding.Finding {
+	var all []finding.Finding
+	for _, f := range apart(err) {
+		f.id = unseen
+		all = append(all, f.finding(subject, unseen))
+	}
+	return all
+}
+
+// Refused makes of faults that only tell of what we may not do what could not be
+// looked at: for whoever is not root they are no fault of a guest's. Kinds tell
+// them as the system does.
+func Refused(found []finding.Finding) {
+	for i, f := range found {
+		if strings.Contains(f.Message, unix.EACCES.Error()) || strings.Contains(f.Message, unix.EPERM.Error()) {
+			found[i] = Rules().New(unseen, f.Subject, f.Pos, f.Message, "")
+		}
+	}
 }
 
 // Warnings are the findings of faults that do not keep a guest from starting.

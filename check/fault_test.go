@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -186,5 +187,18 @@ func TestWhoMayDoWhat(t *testing.T) {
 		if got := brief(Access([]Place{c.p}, 77)); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
+	}
+}
+
+func TestWhatMayNotBeSeenIsNoFault(t *testing.T) {
+	of := func(err error) *confd.Error { return confd.Errorf(at(1), "cannot use x: %v", err).WithID("GR201") }
+	found := Warnings("qemu.a", []*confd.Error{of(syscall.EACCES), of(syscall.EPERM), of(syscall.ENOENT)})
+	Refused(found)
+	want := "GR106 qemu.a f:1:1 cannot use x: permission denied\nGR106 qemu.a f:1:1 cannot use x: operation not permitted\nGR201 qemu.a f:1:1 cannot use x: no such file or directory"
+	if got := brief(found); got != want || found[0].Severity != finding.Warning {
+		t.Errorf("%s\n%s\nwant\n%s", found[0].Severity, got, want)
+	}
+	if got := brief(Unseen("qemu.a", &guest.Error{Msg: "no answer", ID: "GR201"})); got != "GR106 qemu.a no answer" {
+		t.Error(got)
 	}
 }

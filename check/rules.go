@@ -25,6 +25,9 @@ func Rules() finding.Catalogue {
 		{ID: "GR105", Title: "the configuration of all guests cannot be used", Severity: finding.Error,
 			Why: "Without it there is no budget for a shutdown of the host and no order of starts.",
 			Fix: "mend /etc/conf.d/guestrc; guestrc vars guestrc shows what it takes"},
+		{ID: "GR106", Title: "what could not be looked at", Severity: finding.Warning,
+			Why: "Whether anything is wrong there nobody can tell: whoever asks may not read it, or it did not answer in time.",
+			Fix: "ask as root: sudo guestrc check"},
 
 		// Disks and what is booted from them.
 		{ID: "GR201", Title: "a disk is missing or cannot be opened", Severity: finding.Error,

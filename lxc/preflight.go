@@ -86,8 +86,8 @@ func (i *inspection) cgroups() {
 	if err == nil && len(groups) == 0 {
 		err = errors.New("no hierarchy is mounted")
 	}
-	if err == nil && !slices.ContainsFunc(groups, writable) {
-		err = errors.New("no hierarchy can be written")
+	if err == nil {
+		err = written(groups)
 	}
 	if err != nil {
 		i.errs = append(i.errs, &guest.Error{Status: guest.StatusFailed, Msg: "cannot use control groups", Err: err, ID: "GR409",
@@ -95,8 +95,14 @@ func (i *inspection) cgroups() {
 	}
 }
 
-func writable(g cgroup.Group) bool {
-	return unix.Faccessat(unix.AT_FDCWD, g.Dir, unix.W_OK, unix.AT_EACCESS) == nil
+// written is nil if one of them can be written, else why the last cannot.
+func written(groups []cgroup.Group) (err error) {
+	for _, g := range groups {
+		if err = unix.Faccessat(unix.AT_FDCWD, g.Dir, unix.W_OK, unix.AT_EACCESS); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("no hierarchy can be written: %w", err)
 }
 
 func (i *inspection) rootfs() {

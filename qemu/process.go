@@ -61,7 +61,7 @@ func (p *planner) identityOfProcess() {
 	if p.m.UID != 0 {
 		if p.Set("user") {
 			if uid, _, err := p.host.User(p.Text("user")); err != nil || uid != p.m.UID {
-				p.Warn("user", "run guestrc as root", "ignored: only root can become another user").WithID("GR103")
+				p.Warn("user", "run guestrc as root", "ignored: only root can become another user").WithID("GR106")
 			}
 		}
 		return

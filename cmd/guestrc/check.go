@@ -28,7 +28,7 @@ func checkVerb(ctx context.Context, e *env, args []string) error {
 	}
 	d, err := e.newDoctor(names)
 	if err != nil {
-		return err
+		return blind{err}
 	}
 	defer d.systems.tree.Close()
 	if e.root == "/" && os.Geteuid() != 0 {
@@ -36,7 +36,7 @@ func checkVerb(ctx context.Context, e *env, args []string) error {
 	}
 	found := finding.Sort(d.examine(ctx))
 	if ctx.Err() != nil {
-		return fmt.Errorf("cannot go on: %w", ctx.Err())
+		return blind{fmt.Errorf("cannot go on: %w", ctx.Err())}
 	}
 	mended := []string{}
 	if fix {
@@ -50,6 +50,13 @@ func checkVerb(ctx context.Context, e *env, args []string) error {
 	}
 	return nil
 }
+
+// blind is an error of a check that has not looked: it is not to pass for one
+// that has found no more than warnings.
+type blind struct{ error }
+
+func (b blind) Unwrap() error { return b.error }
+func (blind) ExitStatus() int { return 2 }
 
 // on tells whether a switch of the verb is given.
 func (e *env) on(name string) bool {

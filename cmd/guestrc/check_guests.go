@@ -135,6 +135,9 @@ func (d *doctor) examine(ctx context.Context) []finding.Finding {
 	d.links()
 	d.found = withoutDoubt(d.found)
 	d.mendable(ctx)
+	if os.Geteuid() != 0 {
+		check.Refused(d.found)
+	}
 	return d.found
 }
 
@@ -222,7 +225,7 @@ func inTime[T any](ctx context.Context, do func(context.Context) (T, error)) (T,
 		return r.value, r.err
 	case <-ctx.Done():
 		var none T
-		return none, &guest.Error{Msg: fmt.Sprintf("cannot look at it within %s", lookTime), Hint: "does a file that it needs lie on a file system that hangs?", ID: "GR100"}
+		return none, &guest.Error{Msg: fmt.Sprintf("cannot look at it within %s", lookTime), Hint: "does a file that it needs lie on a file system that hangs?"}
 	}
 }
 
@@ -250,11 +253,11 @@ func (d *doctor) one(ctx context.Context, n guest.Name, s guest.Service, look fu
 	p := patient{name: n, service: s}
 	if n.Kind == service.Kind {
 		faults, err := inTime(ctx, func(ctx context.Context) ([]*confd.Error, error) { return service.Examine(ctx, d.e.house.Layout, n) })
-		p.found = append(check.Bridge(n.String(), faults, check.Shelves(d.shelves, n.Kind)), check.Faults(n.String(), err)...)
+		p.found = append(check.Bridge(n.String(), faults, check.Shelves(d.shelves, n.Kind)), check.Unseen(n.String(), err)...)
 	} else {
 		x, err := inTime(ctx, func(ctx context.Context) (guest.Examination, error) { return look(ctx, n) })
 		p.x, p.holds = x, x.Holds
-		p.found = append(check.Guest(x, check.Shelves(d.shelves, n.Kind)), check.Faults(n.String(), err)...)
+		p.found = append(check.Guest(x, check.Shelves(d.shelves, n.Kind)), check.Unseen(n.String(), err)...)
 		if x.Nothing && err == nil {
 			p.found = d.undescribed(n, x, p.found)
 		}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/guestrc/guestrc/finding"
+)
+
+// program copies guestrc to where every user can run it.
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("guestrc")
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	text, errRead := os.ReadFile(path)
+	copied := filepath.Join(t.TempDir(), "guestrc")
+	if err := errors.Join(err, errRead, os.WriteFile(copied, text, 0o755), os.Chmod(filepath.Dir(filepath.Dir(copied)), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+// TestWhoMayNotLookIsToldSo: what only root may see is no fault of a guest's, and
+// nothing that was found to be in order either.
+func TestWhoMayNotLookIsToldSo(t *testing.T) {
+	root, dir := t.TempDir(), t.TempDir()
+	put(t, root, map[string]string{
+		"etc/conf.d/qemu.a": "kernel=" + dir + "/closed/kernel\nenable_kvm=auto\nuser=root\n", "etc/conf.d/qemu.b": "",
+		"etc/conf.d/lxc.c": "", "var/lib/lxc/c/config": "", "etc/conf.d/lxc.d": "", "var/lib/lxc/d/config": "lxc.uts.name = d\n"})
+	err := errors.Join(os.Mkdir(filepath.Join(dir, "closed"), 0), os.Chmod(filepath.Join(root, "etc/conf.d/qemu.b"), 0), os.Chmod(filepath.Join(root, "var/lib/lxc/c"), 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func() (out []byte, code int) {
+		cmd := exec.CommandContext(t.Context(), program(t), "--root", root, "check", "--json")
+		if os.Geteuid() == 0 {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		}
+		out, err := cmd.Output()
+		if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return out, cmd.ProcessState.ExitCode()
+	}
+	out, code := as()
+	var answer struct{ Findings []finding.Finding }
+	if err := json.Unmarshal(out, &answer); err != nil || code != 1 {
+		t.Fatalf("exit status %d, %v: %s", code, err, out)
+	}
+	blind := map[string]bool{}
+	for _, f := range answer.Findings {
+		if f.ID != "GR106" && f.ID != "GR412" && f.ID != "GR408" { // this host may have no KVM, and no QEMU
+			t.Errorf("%s %s: %s", f.Subject, f.ID, f.Message)
+		}
+		blind[f.Subject] = blind[f.Subject] || f.ID == "GR106"
+	}
+	if !blind["qemu.a"] || !blind["qemu.b"] || !blind["lxc.c"] {
+		t.Errorf("not all is told: %s", out)
+	}
+	if err := os.Chmod(filepath.Join(root, "etc/conf.d"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := as(); code != 2 || !bytes.Equal(out, nil) {
+		t.Errorf("of a directory that is closed: exit status %d, %s", code, out)
+	}
+}
