@@ -201,6 +201,20 @@ func TestOnlyFiles(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	watch, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(watch)
+	if _, err := unix.InotifyAddWatch(watch, fifo, unix.IN_OPEN); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		var event [256]byte
+		if n, err := unix.Read(watch, event[:]); err != unix.EAGAIN {
+			t.Errorf("the FIFO was opened: %d, %v", n, err)
+		}
+	}()
 	for path, want := range map[string]string{fifo: "not a file", t.TempDir(): "not a file", "/dev/zero": "not a file", fifo + "x": "no such file or directory"} {
 		if _, err := Kernel(path); err == nil || err.Error() != "cannot read the kernel "+path+": "+want {
 			t.Errorf("%s: %v", path, err)

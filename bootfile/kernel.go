@@ -6,6 +6,7 @@
 package bootfile
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -127,21 +128,18 @@ func isVersion(s string) bool {
 	return tail == "" || strings.IndexByte("-.+_~", tail[0]) >= 0 || strings.HasPrefix(tail, "rc")
 }
 
-// open opens a regular file, and waits for nothing.
+// open opens a regular file, and waits for nothing. It looks whether it is one
+// before that, as to open a device may be to act on it.
 func open(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	found, err := os.OpenFile(path, unix.O_PATH, 0)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a file")
+	defer found.Close()
+	if info, err := found.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, errors.New("not a file"))
 	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", found.Fd()), os.O_RDONLY|unix.O_NONBLOCK, 0)
 }
 
 // readSome reads up to n bytes; there may be fewer.

@@ -139,7 +139,7 @@ func (i *Image) dataFile() error {
 	if why != "" {
 		return nil
 	}
-	f, _, err := openFile(path)
+	f, _, err := find(path)
 	if err != nil {
 		return &ChainError{path, i.Path, bare(err)}
 	}

@@ -140,7 +140,7 @@ func TestBrokenChains(t *testing.T) {
 		"wrong":   {links: 1, path: "plain", says: "it is to be raw and is qcow2"},
 		"self":    {links: 1, path: "self", says: "circle"},
 		"a":       {links: 1, path: "./a", is: ErrCircle},
-		"dir":     {links: 1, path: ".", says: "not a file or block device"},
+		"dir":     {links: 1, path: ".", says: "stands on: neither a file nor a block device"},
 		"cut":     {links: 1, path: "cut", says: "the file ends within its qcow2 header"},
 		"long":    {links: 1, path: "long", says: "too long"},
 		"nothing": {path: "nothing", is: fs.ErrNotExist},

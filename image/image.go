@@ -77,27 +77,51 @@ func Look(path string) (format string, block bool, err error) {
 	return Probe(header), block, nil
 }
 
-// openFile opens a regular file or block device. A FIFO would wait for its other
-// end, and a character device may do anything.
+// openFile opens a regular file or block device. It looks which it is before that:
+// to open another device may be to arm a watchdog or to rewind a tape, and an
+// image, which may be a guest's work, names what it stands on.
 func openFile(path string) (f *os.File, block bool, err error) {
-	f, err = os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	found, block, err := find(path)
 	if err != nil {
 		return nil, false, err
 	}
-	info, err := f.Stat()
+	defer found.Close()
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", found.Fd()), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		f.Close()
-		return nil, false, err
+		return nil, false, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	block = info.Mode()&os.ModeDevice != 0 && info.Mode()&os.ModeCharDevice == 0
-	if !block && !info.Mode().IsRegular() {
-		f.Close()
-		return nil, false, fmt.Errorf("cannot read image %s: not a file or block device", path)
-	}
-	return f, block, nil
+	return os.NewFile(uintptr(fd), path), block, nil
 }
 
+// find leads to a file without opening it.
+func find(path string) (found *os.File, block bool, err error) {
+	found, err = os.OpenFile(path, unix.O_PATH, 0)
+	if err != nil {
+		return nil, false, err
+	}
+	info, err := found.Stat()
+	if err == nil {
+		block = info.Mode()&os.ModeDevice != 0 && info.Mode()&os.ModeCharDevice == 0
+		if !block && !info.Mode().IsRegular() {
+			err = &fs.PathError{Op: "open", Path: path, Err: errNoFile}
+		}
+	}
+	if err != nil {
+		found.Close()
+		return nil, false, err
+	}
+	return found, block, nil
+}
+
+var errNoFile = errors.New("neither a file nor a block device")
+
+// beginning reads what tells the format. Of an empty file nothing is read: such
+// are those of /proc, which make up what is in them as it is read.
 func beginning(f *os.File) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil || info.Mode().IsRegular() && info.Size() == 0 {
+		return nil, err
+	}
 	header := make([]byte, ProbeSize)
 	n, err := f.ReadAt(header, 0)
 	if err == io.EOF {
