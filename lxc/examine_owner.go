@@ -23,10 +23,45 @@ func (x *examination) ids() {
 		return
 	}
 	x.maps = maps
+	x.rootMapped()
+	x.apart()
 	x.owners()
 	x.passage()
 	x.everybody()
 	x.ranges()
+}
+
+// rootMapped: LXC gives terminals to the root inside, unless its init is another
+// user.
+func (x *examination) rootMapped() {
+	for _, key := range []string{"lxc.init.uid", "lxc.init.gid"} {
+		if _, ok := x.c.file.Get(key); ok {
+			return
+		}
+	}
+	for _, of := range []struct {
+		group bool
+		what  string
+	}{{false, "u"}, {true, "g"}} {
+		if _, ok := x.onHost(of.group, 0); !ok {
+			x.say(x.maps[0].Pos, "lxc.idmap = "+of.what+" 0 100000 65536", "lxc.idmap has no line with %s for root inside: LXC does not start", of.what).WithID("GR102")
+		}
+	}
+}
+
+// mostMaps is how many lines the kernel takes (user_namespaces(7)).
+const mostMaps = 340
+
+// apart: the kernel takes no map in which an id is twice.
+func (x *examination) apart() {
+	for i, a := range x.maps[:min(len(x.maps), mostMaps)] {
+		for _, b := range x.maps[:i] {
+			if a.Group == b.Group && (a.Inside < b.Inside+b.Count && b.Inside < a.Inside+a.Count || a.Host < b.Host+b.Count && b.Host < a.Host+a.Count) {
+				x.say(a.Pos, "lines that do not overlap, neither inside nor on the host", "lxc.idmap has ids that it has in another line already (%s): LXC does not start", b.Pos).WithID("GR102")
+				return
+			}
+		}
+	}
 }
 
 // onHost is the id of the host that an id inside has.

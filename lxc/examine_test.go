@@ -40,7 +40,12 @@ func TestExamineFindsWhatLXCFailsAt(t *testing.T) {
 		"lxc.mount.auto = proc:mixed sys:ro cgroup:rw:force cgroup2 shmounts:/a:/b": "",
 		"lxc.mount.auto = proc:mixd": `GR102 "proc:mixd"`,
 
-		"lxc.idmap = u 0 100000": "GR102 does not understand",
+		"lxc.idmap = u 0 100000":                                                        "GR102 does not understand",
+		"lxc.idmap = u 0 0 65536":                                                       "GR102 no line with g for root inside",
+		"lxc.idmap = u 0 0 65536\nlxc.idmap = g 1 1 10":                                 "GR102 no line with g for root inside",
+		"lxc.idmap = u 0 0 1000\nlxc.idmap = g 0 0 1000\nlxc.idmap = u 999 100000 1":    "GR102 ids that it has in another line",
+		"lxc.idmap = u 0 0 1000\nlxc.idmap = g 0 0 1000\nlxc.idmap = g 1000 999 1":      "GR102 ids that it has in another line",
+		"lxc.idmap = u 0 0 1000\nlxc.idmap = g 0 0 1000\nlxc.idmap = u 1000 1000 64536": "",
 	} {
 		c, _ := described(t, lines)
 		found(t, lines, c.Examine(t.Context(), nil), want)

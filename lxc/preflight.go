@@ -30,6 +30,7 @@ func (c *Container) Preflight(ctx context.Context, others []guest.Claim) error {
 	i.program()
 	i.legacy()
 	i.namespaces()
+	i.capabilities()
 	i.cgroups()
 	i.rootfs()
 	i.init()
@@ -76,6 +77,17 @@ func (i *inspection) namespaces() {
 	for _, e := range i.c.file.All("lxc.namespace.keep") {
 		if i.c.Rootfs.Type != "" && slices.Contains(strings.Fields(e.Value), "mnt") {
 			i.fail(e.Pos, "take mnt out", "lxc.namespace.keep has mnt: LXC would replace the host's root by the container's").WithID("GR512")
+		}
+	}
+}
+
+// capabilities: LXC reads no further than the line with the other key.
+func (i *inspection) capabilities() {
+	caps := i.c.file.Caps()
+	for n, e := range caps {
+		if e.Key != caps[0].Key {
+			i.fail(e.Pos, "an empty "+caps[0].Key+" before it takes those back", "%s beside %s (%s): LXC takes one of them only", e.Key, caps[0].Key, caps[n-1].Pos).WithID("GR100")
+			return
 		}
 	}
 }

@@ -52,14 +52,11 @@ func (r *reviewer) names() {
 // capabilities: reboot(2) needs CAP_SYS_BOOT in a pid namespace as well
 // (kernel/reboot.c).
 func (r *reviewer) capabilities() {
-	if !r.c.file.CapDropped("sys_boot") {
+	by, dropped := r.c.file.CapDropped("sys_boot")
+	if !dropped {
 		return
 	}
-	at, _ := r.c.file.Get("lxc.cap.drop")
-	if at.Key == "" {
-		at, _ = r.c.file.Get("lxc.cap.keep")
-	}
-	r.warn(at.Pos, "let the container keep sys_boot: in its own pid namespace it is harmless",
+	r.warn(by.Pos, "let the container keep sys_boot: in its own pid namespace it is harmless",
 		"the container has no CAP_SYS_BOOT, so its init cannot power off; a stop ends it when nothing but init is left").WithID("GR507")
 }
 
@@ -110,27 +107,51 @@ func (r *reviewer) hostMounts() {
 }
 
 // limits: LXC passes over settings of a cgroup version that the host lacks. A
-// configuration that has settings of both is made for either.
+// file that has settings of both for a controller is made for either.
 func (r *reviewer) limits(host1, host2 bool) {
-	v1, v2 := r.settings("lxc.cgroup."), r.settings("lxc.cgroup2.")
-	switch {
-	case !host1 && len(v2) == 0 && len(v1) > 0:
-		r.warn(v1[0].Pos, "lxc.cgroup2. sets those of version 2", "lxc.cgroup. is without effect: this host has no cgroup v1").WithID("GR506")
-	case !host2 && len(v1) == 0 && len(v2) > 0:
-		r.warn(v2[0].Pos, "lxc.cgroup. sets those of version 1", "lxc.cgroup2. is without effect: this host has no cgroup v2 with controllers").WithID("GR506")
+	type subject struct {
+		file, controller string
+		version          int
+	}
+	set, told := map[subject]bool{}, map[string]bool{}
+	for _, e := range r.c.file.Entries {
+		version, controller := limit(e)
+		set[subject{e.Pos.File, controller, version}] = true
+	}
+	for _, e := range r.c.file.Entries {
+		version, controller := limit(e)
+		if version == 0 || e.Value == "" || version == 1 && host1 || version == 2 && host2 || told[controller] || set[subject{e.Pos.File, controller, 3 - version}] {
+			continue
+		}
+		told[controller] = true
+		if version == 1 {
+			r.warn(e.Pos, "lxc.cgroup2. sets those of version 2", "%s is without effect: this host has no cgroup v1", e.Key).WithID("GR506")
+		} else {
+			r.warn(e.Pos, "lxc.cgroup. sets those of version 1", "%s is without effect: this host has no cgroup v2 with controllers", e.Key).WithID("GR506")
+		}
 	}
 }
 
-// settings are those of one cgroup version; lxc.cgroup.dir and
-// lxc.cgroup.relative are of none.
-func (r *reviewer) settings(prefix string) []confile.Entry {
-	var found []confile.Entry
-	for _, e := range r.c.file.Entries {
-		if strings.HasPrefix(e.Key, prefix) && !strings.HasPrefix(e.Key, "lxc.cgroup.dir") && e.Key != "lxc.cgroup.relative" {
-			found = append(found, e)
+// limit is the cgroup version of a setting, and its controller by the name that
+// version 2 has for it; 0: lxc.cgroup.dir and lxc.cgroup.relative are of none.
+func limit(e confile.Entry) (version int, controller string) {
+	rest, is2 := strings.CutPrefix(e.Key, "lxc.cgroup2.")
+	version = 2
+	if !is2 {
+		var is1 bool
+		if rest, is1 = strings.CutPrefix(e.Key, "lxc.cgroup."); !is1 || strings.HasPrefix(rest, "dir") || rest == "relative" {
+			return 0, ""
 		}
+		version = 1
 	}
-	return found
+	controller, _, _ = strings.Cut(rest, ".")
+	switch controller {
+	case "blkio":
+		controller = "io"
+	case "cpuacct":
+		controller = "cpu"
+	}
+	return version, controller
 }
 
 // cgroupVersions says which versions have controllers on this host.

@@ -110,6 +110,10 @@ func TestReviewFindsWhatIsRisky(t *testing.T) {
 // TestLimitsOfTheOtherCgroupVersion are without effect, unless there are some of
 // the right one, too.
 func TestLimitsOfTheOtherCgroupVersion(t *testing.T) {
+	common := filepath.Join(t.TempDir(), "common.conf") // as distributions have it
+	if err := os.WriteFile(common, []byte("lxc.cgroup.devices.deny = a\nlxc.cgroup2.devices.deny = a\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	const one, two = "lxc.cgroup.memory.limit_in_bytes = 1G\n", "lxc.cgroup2.memory.max = 1G\n"
 	for _, c := range []struct {
 		lines  string
@@ -117,10 +121,15 @@ func TestLimitsOfTheOtherCgroupVersion(t *testing.T) {
 		want   string
 	}{
 		{one, true, false, ""},
-		{one, false, true, "GR506 lxc.cgroup. is without effect"},
+		{one, false, true, "GR506 lxc.cgroup.memory.limit_in_bytes is without effect"},
 		{two, false, true, ""},
-		{two, true, false, "GR506 lxc.cgroup2. is without effect"},
+		{two, true, false, "GR506 lxc.cgroup2.memory.max is without effect"},
 		{one + two, true, false, ""},
+		{one + "lxc.include = " + common + "\n", false, true, "GR506 lxc.cgroup.memory.limit_in_bytes is without effect"},
+		{two + "lxc.include = " + common + "\n", false, true, ""},
+		{"lxc.include = " + common + "\nlxc.cgroup.devices.allow = c 10:200 rwm\n", false, true, "GR506 lxc.cgroup.devices.allow is without effect"},
+		{"lxc.cgroup.blkio.weight = 10\nlxc.cgroup2.io.weight = 10\n", false, true, ""},
+		{"lxc.cgroup.memory.limit_in_bytes =\n", false, true, ""},
 		{two, true, true, ""},
 		{"lxc.cgroup.dir = x\nlxc.cgroup.relative = 1\n", false, true, ""},
 	} {
@@ -149,6 +158,9 @@ func TestPreflight(t *testing.T) {
 		"lxc.net.0.type = macvlan\nlxc.net.0.link = none0":                          "GR301 there is no network interface none0",
 		"lxc.net.0.type = veth\nlxc.net.0.hwaddr = 52:54:00:00:00:01":               "GR302 belongs to the running guest qemu.db",
 		"lxc.net.0.type = veth\nlxc.net.0.veth.pair = vethdb":                       "GR306 belongs to the running guest qemu.db",
+		"lxc.cap.drop = mac_admin\nlxc.cap.keep = sys_boot":                         "GR100 lxc.cap.keep beside lxc.cap.drop",
+		"lxc.cap.keep = chown sys_boot\nlxc.cap.keep = kill\nlxc.cap.drop = kill":   "GR100 lxc.cap.drop beside lxc.cap.keep",
+		"lxc.cap.drop = mac_admin\nlxc.cap.drop =\nlxc.cap.keep = sys_boot":         "",
 		"lxc.utsname = web":             "GR501 lxc.utsname is a key of LXC 2, now spelt lxc.uts.name",
 		"lxc.namespace.keep = user mnt": "GR512 LXC would replace the host's root",
 		"lxc.pivotdir = mnt":            "GR501 lxc.pivotdir is a key of LXC 2 that has no successor",
