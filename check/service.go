@@ -74,18 +74,15 @@ func Dependencies(subject string, s guest.Service, there Services) (all []findin
 			continue
 		}
 		known, mine := there.Ours(d.Name)
-		if known || !mine && (there.Known == nil || there.Known(d.Name)) {
+		optional := d.Relation != deps.Need && d.Relation != deps.Want // OpenRC passes over an order of what is not there
+		if known || !mine && (optional || there.Known == nil || there.Known(d.Name)) {
 			continue
 		}
 		text, hint := fmt.Sprintf("%s names the service %s, which does not exist", d.Why, d.Name), "mend the name; ls /etc/init.d shows those that there are"
 		if mine {
 			text, hint = fmt.Sprintf("%s names %s, which nothing describes", d.Why, d.Name), ""
 		}
-		f := Rules().New("GR604", subject, d.Pos, text, hint)
-		if d.Relation != deps.Need && d.Relation != deps.Want && !mine {
-			f.Severity = finding.Info // OpenRC passes over an order of what is not there
-		}
-		all = append(all, f)
+		all = append(all, Rules().New("GR604", subject, d.Pos, text, hint))
 	}
 	return all
 }
