@@ -64,6 +64,18 @@ func TestDistributionsImages(t *testing.T) {
 	plain := room()
 	copy(plain[1080:], "\x53\xef") // ext4
 
+	inMBR := func(change func(disk []byte)) []byte {
+		d := mbrDisk(room(), 0xef, false, esp(one("EFI/BOOT/BOOTX64.EFI", x64)))
+		change(d)
+		return d
+	}
+	// The first of two logical partitions was deleted: its place has the link alone.
+	deleted := room()
+	mbrPart(deleted, 0, 5, false, 64, 1900)
+	mbrPart(deleted[64*512:], 1, 5, false, 10, 900)
+	mbrPart(deleted[74*512:], 0, 0xef, false, 10, 800)
+	copy(deleted[84*512:], esp(one("EFI/BOOT/BOOTX64.EFI", x64)))
+
 	for _, c := range []struct {
 		name       string
 		disk       []byte
@@ -79,6 +91,9 @@ func TestDistributionsImages(t *testing.T) {
 		{"Alpine bios, extlinux in a partition", mbrDisk(program(room(), "Missing operating system"), 0x83, true, extlinux), Yes, No, MBR, No},
 		{"Alpine uefi", efiOnly(one("EFI/boot/bootx64.efi", x64)), No, Yes, GPT, Yes},
 		{"uefi within an MBR", mbrDisk(room(), 0xef, false, esp(one("EFI/BOOT/BOOTX64.EFI", x64))), No, Yes, MBR, Yes},
+		{"beside an entry without a size", inMBR(func(d []byte) { d[mbrEntry+16+4] = 0x83 }), No, Yes, MBR, Yes},
+		{"with flags that Linux does not take", inMBR(func(d []byte) { d[mbrEntry] = 1 }), No, Yes, None, Yes},
+		{"in a logical partition behind a deleted one", deleted, No, Yes, MBR, Yes},
 		{"FreeBSD", withGPT(program(room(), "Boot loader too large"), 512, gptPart{number: 1, kind: guidFreeBSDBoot, first: 40, size: 8},
 			gptPart{number: 2, kind: guidESP, first: 64, size: 800, content: esp(one("EFI/BOOT/BOOTX64.EFI", x64))}, gptPart{number: 3, kind: guidUFS, first: 900, size: 100}), Yes, Yes, GPT, Yes},
 		{"Windows", withGPT(room(), 512, gptPart{number: 1, kind: guidESP, first: 64, size: 800, content: esp(windows)}, gptPart{number: 3, kind: guidNTFS, first: 900, size: 100}), No, Yes, GPT, Yes},

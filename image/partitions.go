@@ -3,6 +3,7 @@ package image
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // part is a partition, of either sort of table.
@@ -44,6 +45,8 @@ const (
 
 func (p part) esp() bool { return p.kind == guidESP || p.mbrKind == mbrESP }
 
+func (p part) extended() bool { return p.mbrKind == 0x05 || p.mbrKind == 0x0f || p.mbrKind == 0x85 }
+
 func (p part) String() string { return fmt.Sprintf("partition %d", p.number) }
 
 // readTable finds out how a disk is divided; first is its first sector.
@@ -64,33 +67,36 @@ func (d *disk) readTable(first []byte) table {
 		}
 		return t
 	}
-	return table{kind: None, sector: 512}
+	t := table{kind: None, sector: 512}
+	for _, p := range parts { // Linux takes them for none, and EDK2 may not
+		if p.start <= d.size && p.size <= d.size-p.start {
+			t.parts = append(t.parts, p)
+		}
+	}
+	return t
 }
 
 const mbrEntry = 446 // where the table begins
 
-// readMBR reads the four entries. It is not ok if they are no table: the boot
-// sector of a file system has its program there.
+// readMBR reads the four entries. It is not ok if they are no table in Linux's
+// eyes (block/partitions/msdos.c): the boot sector of a file system has its program
+// there. EDK2 does not look at the first byte (PartitionDxe/Mbr.c).
 func (d *disk) readMBR(sector []byte) (parts []part, protective, ok bool) {
 	if !signed(sector) {
 		return nil, false, false
 	}
+	ok = true
 	for n := range 4 {
 		e := sector[mbrEntry+16*n:][:16]
-		if e[0]&0x7f != 0 {
-			return nil, false, false
-		}
+		ok = ok && e[0]&0x7f == 0
 		start, size := binary.LittleEndian.Uint32(e[8:]), binary.LittleEndian.Uint32(e[12:])
-		if e[4] == 0 {
+		if e[4] == 0 || size == 0 {
 			continue
-		}
-		if size == 0 {
-			return nil, false, false
 		}
 		protective = protective || e[4] == mbrProtective
 		parts = append(parts, part{number: n + 1, start: uint64(start) * 512, size: uint64(size) * 512, mbrKind: e[4], active: e[0] == 0x80})
 	}
-	return parts, protective, true
+	return parts, protective, ok
 }
 
 func signed(sector []byte) bool {
@@ -105,7 +111,7 @@ const maxLogical = 64
 // extended partition.
 func (t *table) addLogical(d *disk) {
 	for _, p := range t.parts {
-		if p.mbrKind != 0x05 && p.mbrKind != 0x0f && p.mbrKind != 0x85 {
+		if !p.extended() {
 			continue
 		}
 		at := p.start
@@ -115,17 +121,17 @@ func (t *table) addLogical(d *disk) {
 				t.faults = append(t.faults, err)
 				return
 			}
-			inner, _, ok := d.readMBR(sector)
-			if !ok || len(inner) == 0 {
+			inner, _, _ := d.readMBR(sector)
+			next := slices.IndexFunc(inner, part.extended)
+			if next != 0 && len(inner) > 0 {
+				logical := inner[0]
+				logical.number, logical.start = n, logical.start+at
+				t.parts = append(t.parts, logical)
+			}
+			if next < 0 {
 				return
 			}
-			logical := inner[0]
-			logical.number, logical.start = n, logical.start+at
-			t.parts = append(t.parts, logical)
-			if len(inner) < 2 {
-				return
-			}
-			at = p.start + inner[1].start
+			at = p.start + inner[next].start
 		}
 		t.faults = append(t.faults, fmt.Errorf("it has more than %d logical partitions", maxLogical))
 		return

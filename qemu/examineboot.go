@@ -34,7 +34,24 @@ func (x *examination) firmware() (f firmware, ok bool) {
 	case text != "bios" || arch != "x86_64" && arch != "i386":
 		return f, false
 	}
-	return f, !slices.ContainsFunc(x.extra, mayBoot)
+	return f, !slices.ContainsFunc(x.extra, mayBoot) && !x.networkFirst()
+}
+
+// networkFirst: somebody asked for it, so that the disks may well be data. (-boot
+// takes letters, of which n is the network, or order= and once= with such.)
+func (x *examination) networkFirst() bool {
+	for _, value := range x.option("boot") {
+		for option := range strings.SplitSeq(value, ",") {
+			name, order, named := strings.Cut(option, "=")
+			if !named {
+				order = name
+			}
+			if (!named || name == "order" || name == "once") && strings.Contains(order, "n") {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(x.m.NICs, func(n NIC) bool { return strings.Contains(x.Text(n.Var+"_device"), "bootindex=") })
 }
 
 // bootOptions are those that bring firmware, or something to boot from (qemu(1)).
