@@ -34,6 +34,7 @@ func (m *Machine) examine(ctx context.Context, host Host, running bool) []*confd
 	x.extra = x.Words("extra_args")
 	x.idleSettings()
 	x.formats()
+	x.users()
 	x.bootable(ctx)
 	x.kernel()
 	x.processor()

@@ -83,9 +83,9 @@ func (osHost) KVMFor(arch string) error {
 }
 
 func (osHost) KVMDevice() error {
-	fd, err := unix.Open(kvmDevice, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := openKVM()
 	if err != nil {
-		return fmt.Errorf("cannot open %s: %w", kvmDevice, err)
+		return err
 	}
 	return unix.Close(fd)
 }
