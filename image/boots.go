@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -48,21 +49,30 @@ func Boots(ctx context.Context, path string) (Boot, error) {
 
 // Boots is the function of that name for an open image.
 func (i *Image) Boots(ctx context.Context) (Boot, error) {
+	if err := i.readable(); err != nil {
+		return unknown(err), nil
+	}
+	return boots(ctx, i, i.Size)
+}
+
+func boots(ctx context.Context, r io.ReaderAt, size uint64) (Boot, error) {
+	patience, cancel := context.WithTimeoutCause(ctx, maxTime, errTime)
+	defer cancel()
 	b := Boot{Table: None, Sector: 512}
-	d := &disk{ctx: ctx, r: i, size: i.Size, left: readBudget}
-	err := i.readable()
-	if err == nil {
-		err = d.boots(&b)
-	}
-	if ctx.Err() != nil {
+	err := (&disk{ctx: patience, r: r, size: size, left: readBudget}).boots(&b)
+	switch {
+	case ctx.Err() != nil:
 		return Boot{}, ctx.Err()
-	}
-	if err != nil {
-		b.WhyBIOS, b.WhyUEFI, b.Why = err.Error(), err.Error(), err.Error()
-		return b, nil
+	case err != nil:
+		return unknown(err), nil
 	}
 	b.Why = "BIOS: " + b.WhyBIOS + "; UEFI: " + b.WhyUEFI
 	return b, nil
+}
+
+func unknown(err error) Boot {
+	why := err.Error()
+	return Boot{Table: None, Sector: 512, WhyBIOS: why, WhyUEFI: why, Why: why}
 }
 
 // UEFIFor is UEFI for a machine of one architecture, named as Loader.Arch is.
@@ -104,7 +114,7 @@ func (d *disk) boots(b *Boot) error {
 	b.Table, b.Sector, b.Disc, b.Packed = t.kind, int(t.sector), disc.there, packed(first)
 	b.BIOS, b.WhyBIOS = d.bios(first, t, disc)
 	d.uefi(b, t, disc)
-	return d.ctx.Err()
+	return context.Cause(d.ctx)
 }
 
 // codeSize is how much of the first sector is program (UEFI specification 5.2.1).

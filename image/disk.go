@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // disk is what a guest sees, read within bounds.
@@ -15,19 +16,24 @@ type disk struct {
 	left int // bytes that may still be read
 }
 
-// readBudget is for one look at a disk, in bytes: a table of partitions takes
-// 16 KiB, a directory rarely more than a few.
-const readBudget = 8 << 20
+// What one look at a disk may take. A table of partitions has 16 KiB, a directory
+// rarely more than a few. The time is for images that are made to have clusters of
+// 2 MiB unpacked for a few bytes of each.
+const (
+	readBudget = 8 << 20 // bytes
+	maxTime    = 2 * time.Second
+)
 
 var (
+	errTime   = errors.New("it takes too long")
 	errBudget = errors.New("it takes too much reading")
 	errBeyond = errors.New("something lies beyond the end of the disk")
 )
 
 // read returns n bytes. What is beyond the end is an error.
 func (d *disk) read(at uint64, n int) ([]byte, error) {
-	if err := d.ctx.Err(); err != nil {
-		return nil, err
+	if d.ctx.Err() != nil {
+		return nil, context.Cause(d.ctx)
 	}
 	if at > d.size || uint64(n) > d.size-at {
 		return nil, errBeyond

@@ -1,10 +1,14 @@
 package image
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,4 +55,23 @@ func TestFilesOfTheKernel(t *testing.T) {
 	if format, _, err := Look("/proc/self/mem"); format != "" || err != nil { // where nothing is mapped at 0
 		t.Errorf("%q, %v", format, err)
 	}
+}
+
+// slow takes a second for each read.
+type slow struct{ io.ReaderAt }
+
+func (s slow) ReadAt(p []byte, at int64) (int, error) {
+	<-time.After(time.Second)
+	return s.ReaderAt.ReadAt(p, at)
+}
+
+func TestALookEnds(t *testing.T) {
+	disk := cloud(grub(), one("EFI/BOOT/BOOTX64.EFI", x64))
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		b, err := boots(t.Context(), slow{bytes.NewReader(disk)}, uint64(len(disk)))
+		if took := time.Since(began); err != nil || b.BIOS != Unknown || b.UEFI != Unknown || b.WhyBIOS != errTime.Error() || took > maxTime+time.Second {
+			t.Errorf("%+v, %v, after %v", b, err, took)
+		}
+	})
 }
