@@ -155,12 +155,13 @@ func TestSignals(t *testing.T) {
 func TestSchedules(t *testing.T) {
 	for text, want := range map[string]string{
 		"5": "HUP/5/KILL/5", "TERM/20/KILL/5": "TERM/20/KILL/5", "SIGTERM/1/forever": "TERM/1/forever", "QUIT/3": "QUIT/3",
+		"-TERM/20/-KILL/5": "TERM/20/KILL/5", "15/5/9/5": "TERM/5/KILL/5", "-3/1": "QUIT/1",
 	} {
 		if s, err := ParseSchedule(text, unix.SIGHUP); err != nil || s.String() != want {
 			t.Errorf("%q: %v, %v", text, s, err)
 		}
 	}
-	for _, text := range []string{"", "0", "TERM", "forever", "TERM/x", "acpi/5", "99999999999", "TERM/5/", "15/5/9/5"} {
+	for _, text := range []string{"", "0", "TERM", "forever", "TERM/x", "acpi/5", "99999999999", "TERM/5/", "0/5", "-/5", "--TERM/5"} {
 		if s, err := ParseSchedule(text, unix.SIGHUP); err == nil {
 			t.Errorf("%q: %v", text, s)
 		}

@@ -42,16 +42,29 @@ func SignalName(sig unix.Signal) string {
 }
 
 // ParseSchedule reads what start-stop-daemon(8) takes for --retry: a schedule
-// such as TERM/20/KILL/5, or seconds, which stand for SIG/SECONDS/KILL/SECONDS.
+// such as TERM/20/KILL/5 or -TERM/20/9/5, or seconds, which stand for SIG/SECONDS/KILL/SECONDS.
 func ParseSchedule(text string, sig unix.Signal) (shutdown.Schedule, error) {
 	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
 		text = fmt.Sprintf("%s/%[2]s/KILL/%[2]s", SignalName(sig), text)
 	}
-	s, err := shutdown.Parse(text)
+	s, err := shutdown.Parse(spelled(text))
 	if err == nil && s[0].Verb == shutdown.Forever {
 		err = &shutdown.SyntaxError{Text: text, Col: 1, Msg: "it sends no signal", Hint: "for example TERM/20/KILL/5"}
 	}
 	return s, err
+}
+
+// spelled gives signals the names that package shutdown knows: start-stop-daemon
+// takes -TERM and 15, too.
+func spelled(schedule string) string {
+	parts := strings.Split(schedule, "/")
+	for i := 0; i < len(parts); i += 2 {
+		name := strings.TrimPrefix(parts[i], "-")
+		if sig, err := ParseSignal(name); err == nil && sig != 0 {
+			parts[i] = SignalName(sig)
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 // IsSeconds reports whether a schedule's text is seconds alone.

@@ -39,10 +39,10 @@ func help(_ context.Context, e *env, args []string) error {
 	fmt.Fprintln(e.stdout)
 	width := 12
 	for _, f := range v.flags {
-		width = max(width, len("--"+f.name+" "+f.value))
+		width = max(width, len(f.synopsis()))
 	}
 	for _, f := range append(v.flags, rootFlag) {
-		fmt.Fprintf(e.stdout, "  %-*s %s\n", width, strings.TrimSpace("--"+f.name+" "+f.value), f.help)
+		fmt.Fprintf(e.stdout, "  %-*s %s\n", width, f.synopsis(), f.help)
 	}
 	return nil
 }
@@ -69,6 +69,15 @@ own configuration file. A bridge is net.NAME. For example:
 
 guestrc help VERB, man 8 guestrc and man 5 guestrc.conf say more.
 `)
+}
+
+// synopsis is "-x, --exec PATH".
+func (f flag) synopsis() string {
+	text := strings.TrimSpace("--" + f.name + " " + f.value)
+	if f.short != "" {
+		text = "-" + f.short + ", " + text
+	}
+	return text
 }
 
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

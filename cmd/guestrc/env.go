@@ -96,6 +96,9 @@ func (e *env) runWith(ctx context.Context, v *verb, args []string) error {
 	e.flags = pflag.NewFlagSet(name, pflag.ContinueOnError)
 	e.flags.SetOutput(io.Discard)
 	v.declare(e.flags)
+	if v.dashed {
+		args = withSignal(args)
+	}
 	if err := e.flags.Parse(args); err != nil {
 		if err == pflag.ErrHelp {
 			return help(ctx, e, []string{name})

@@ -43,7 +43,7 @@ func killall(ctx context.Context, e *env, names []string) error {
 	if len(found) > 0 {
 		missing = errors.Join(e.carryOut(ctx, g, o), missing)
 	}
-	return missing
+	return e.oknodo(missing)
 }
 
 // tellPassed is the part of --dry-run about those that are left alone.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,8 @@ var (
 	daemonExec   = flag{name: "exec", short: "x", value: "PATH", help: "only what runs this program, or this script"}
 	daemonUser   = flag{name: "user", short: "u", value: "USER", help: "only what runs as this user"}
 	daemonRetry  = flag{name: "retry", short: "R", value: "SCHEDULE", help: "such as TERM/20/KILL/5: go on until it has ended"}
+	daemonSignal = flag{name: "signal", short: "s", value: "SIGNAL", help: "a name or a number; TERM if not given, 0 only tells"}
+	daemonOknodo = flag{name: "oknodo", short: "o", help: "status 0 if it does not run"}
 	daemonReload = flag{name: "reload", help: "HUP, and only to what has a handler for it"}
 	daemonDry    = flag{name: "dry-run", help: "tell what would be signalled, and why"}
 )
@@ -40,17 +43,45 @@ func signalDaemon(ctx context.Context, e *env, args []string) error {
 	if path == "" {
 		return e.misused("say which pidfile: --pidfile FILE")
 	}
-	o, err := e.order(strings.Join(args, ""), len(args) > 0)
+	if len(args) > 0 && e.flags.Changed("signal") {
+		return e.misused("one signal is enough")
+	}
+	text, _ := e.flags.GetString("signal")
+	o, err := e.order(strings.Join(args, "")+text, len(args) > 0 || e.flags.Changed("signal"))
 	if err != nil {
 		return err
 	}
 	found, err := daemon.ByPidfile(path, o.want)
 	if err != nil {
-		return err
+		return e.oknodo(err)
 	}
 	g := daemon.NewGroup([]daemon.Found{found}, nil)
 	defer g.Close()
-	return e.carryOut(ctx, g, o)
+	return e.oknodo(e.carryOut(ctx, g, o))
+}
+
+// oknodo takes what does not run for done, where that is asked for.
+func (e *env) oknodo(err error) error {
+	if on, _ := e.flags.GetBool("oknodo"); on && err != nil && guest.ExitStatus(err) == guest.StatusNotRunning {
+		e.out.info(line(err.Error()))
+		return nil
+	}
+	return err
+}
+
+// withSignal makes --signal of what kill(1) and killall(1) take: -9, -HUP.
+func withSignal(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		name, dash := strings.CutPrefix(arg, "-")
+		if arg == "--" {
+			break
+		}
+		if _, err := daemon.ParseSignal(name); dash && err == nil && name == strings.ToUpper(name) {
+			args[i] = "--signal=" + name
+		}
+	}
+	return args
 }
 
 func (e *env) misused(why string) error {
@@ -199,8 +230,11 @@ func (e *env) endAll(ctx context.Context, g *daemon.Group, s shutdown.Schedule) 
 	case err != nil:
 		return fmt.Errorf("cannot end %s: %w", who, err)
 	case !record.Down:
-		return &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot end %s: %s", who, record),
-			Hint: "what KILL does not end waits in the kernel, for a disk or a file server (ps -o stat,wchan)"}
+		hint := "what KILL does not end waits in the kernel, for a disk or a file server (ps -o stat,wchan)"
+		if !slices.ContainsFunc(s, func(step shutdown.Step) bool { return step.Verb == "KILL" }) {
+			hint = "--retry " + s.String() + "/KILL/5 ends what ignores that"
+		}
+		return &guest.Error{Status: guest.StatusFailed, Msg: fmt.Sprintf("cannot end %s: %s", who, record), Hint: hint}
 	case record.Forced:
 		e.out.warn(fmt.Errorf("%s: %s", who, record))
 	case len(record.Rungs) > 1:

@@ -19,6 +19,7 @@ type verb struct {
 	max     int
 	guests  bool // operands are guests: for completion
 	bridges bool // operands may be bridges too
+	dashed  bool // -HUP and -9 are signals
 	rest    bool // what follows the first operand is not ours: a command
 }
 
@@ -164,14 +165,13 @@ func verbs() []verb {
 			long:  "Without a flag, show what would differ and change nothing."},
 		{name: "signal", args: "--pidfile FILE [SIGNAL]", run: signalDaemon, max: 1,
 			flags: []flag{{name: "pidfile", short: "p", value: "FILE", help: "the claim that is put to the proof"},
-				daemonExec, daemonUser, daemonRetry, daemonReload, daemonDry},
+				daemonSignal, daemonExec, daemonUser, daemonRetry, daemonReload, daemonOknodo, daemonDry}, dashed: true,
 			short: "signal the daemon that a pidfile names, if it can be proven to be it",
 			long:  "For init scripts. SIGNAL is a name or a number; TERM if not given, and 0 only\ntells whether it runs. The exit status is 7 if it does not, and 4 in doubt."},
 		{name: "killall", args: "NAME...", run: killall, min: 1, max: any,
-			flags: []flag{{name: "signal", short: "s", value: "SIGNAL", help: "a name or a number; TERM if not given, 0 only tells"},
-				daemonExec, daemonUser, daemonRetry, daemonReload, daemonDry},
+			flags: []flag{daemonSignal, daemonExec, daemonUser, daemonRetry, daemonReload, daemonOknodo, daemonDry}, dashed: true,
 			short: "signal processes by name, and none of a container's",
-			long:  "For init scripts without a pidfile. A name is what killall(1) takes for one;\nwhere it has -HUP, write --signal HUP. The exit status is 7 if nothing has one\nof the names."},
+			long:  "For init scripts without a pidfile. A name is what killall(1) takes for one.\nThe exit status is 7 if nothing has one of the names."},
 		{name: "install", run: install, max: 0, flags: []flag{dryFlag, initFlag},
 			short: "install script, units and samples for the init systems found",
 			long:  "Files that are not guestrc's, or were edited, are left as they are. With --root\nthe program is expected at /usr/bin/guestrc there."},
