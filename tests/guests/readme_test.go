@@ -20,14 +20,21 @@ func TestReadmeExamples(t *testing.T) {
 		t.Fatalf("%d examples, want one for each init system", len(examples))
 	}
 	w := newWorld(t)
+	disk := filepath.Join(w.root, "db.qcow2")
+	if err := os.WriteFile(disk, []byte("QFI\xfb"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, e := range examples {
-		lines := strings.Split(strings.ReplaceAll(e[2], "    ", ""), "\n")
+		lines := strings.Split(strings.NewReplacer("    ", "", "/srv/db.qcow2", disk).Replace(e[2]), "\n")
 		name := w.conf(e[1], append(lines, "user=nobody", "enable_kvm=no")...)
 		r := w.must("plan", name)
-		for _, want := range []string{"size=4096M", "/srv/db.qcow2", "bridge br0"} {
+		for _, want := range []string{"size=4096M", disk, "bridge br0"} {
 			if !strings.Contains(r.out, want) {
 				t.Errorf("the plan of %s lacks %s: %s", name, want, r)
 			}
+		}
+		if strings.Contains(r.err, "warning") {
+			t.Errorf("the plan of %s is not without warnings: %s", name, r)
 		}
 	}
 	schedules := regexp.MustCompile(`(?m)stop_schedule="([^"]*)" +# (\w+)$`).FindAllStringSubmatch(string(text), -1)
