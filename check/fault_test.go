@@ -169,6 +169,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"a directory", Place{Mode: fs.ModeDir | 0o755}, ""},
 		{"a directory of all", Place{Mode: fs.ModeDir | 0o777}, "GR701 p its mode 0777 lets others than its owner write to it"},
 		{"a file of a group", Place{Mode: 0o664}, "GR701 p its mode 0664 lets others than its owner write to it"},
+		{"a directory of the distribution's", Place{Mode: fs.ModeDir | 0o775, Trusted: true}, ""},
+		{"one of all", Place{Mode: fs.ModeDir | 0o777, Trusted: true}, "GR701 p its mode 0777 lets others than its owner write to it"},
 		{"another's", Place{Mode: 0o644, UID: 1000}, "GR701 p it belongs to uid 1000, who can change it"},
 		{"ours", Place{Mode: 0o644, UID: 77}, ""},
 		{"the guest's user's", Place{Mode: 0o644, UID: 1000, Theirs: true}, ""},
@@ -197,5 +199,18 @@ func TestWhatMayNotBeSeenIsNoFault(t *testing.T) {
 	}
 	if got := brief(Unseen("qemu.a", &guest.Error{Msg: "no answer", ID: "GR201"})); got != "GR106 qemu.a no answer" {
 		t.Error(got)
+	}
+}
+
+// TestHintsAreSafeToCopy: a name that a guest's user has chosen is not to be a
+// command.
+func TestHintsAreSafeToCopy(t *testing.T) {
+	for path, safe := range map[string]bool{"/run/guestrc/qemu.a/sock/x": true, "/run/x;reboot": false, "/run/$(reboot)": false, "/run/x y": false, "/run/\u202e": false} {
+		for _, p := range []Place{{Mode: 0o666}, {Mode: 0o644, UID: 9}, {Mode: fs.ModeSocket | 0o777, Open: true}, {Mode: 0o644, Secret: "x", Open: true}} {
+			p.Path = path
+			if found := Access([]Place{p}, 0); len(found) != 1 || strings.Contains(found[0].Hint, path) != safe {
+				t.Errorf("%q: %+v", path, found)
+			}
+		}
 	}
 }

@@ -72,3 +72,41 @@ func TestWhoMayNotLookIsToldSo(t *testing.T) {
 		t.Errorf("of a directory that is closed: exit status %d, %s", code, out)
 	}
 }
+
+// TestMendingKeepsOffOthersFiles: whoever the guest runs as can put other names of
+// files where we look, and put something else in a name's place.
+func TestMendingKeepsOffOthersFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"plain", "linked", "replaced", "link"} {
+		if err := errors.Join(os.WriteFile(path(name), nil, 0o644), os.Chmod(path(name), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := map[string]os.FileInfo{}
+	if err := os.Link(path("linked"), path("another")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"plain", "linked", "replaced", "link"} {
+		info, err := os.Lstat(path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		was[name] = info
+	}
+	err := errors.Join(os.WriteFile(path("new"), nil, 0o644), os.Chmod(path("new"), 0o666), os.Rename(path("new"), path("replaced")),
+		os.Rename(path("link"), path("theirs")), os.Symlink("theirs", path("link")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, mended := range map[string]bool{"plain": true, "linked": false, "replaced": false, "link": false} {
+		if err := chmod(path(name), was[name], 0o022); (err == nil) != mended {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]os.FileMode{"plain": 0o644, "linked": 0o666, "replaced": 0o666, "theirs": 0o666} {
+		if info, err := os.Stat(path(name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}

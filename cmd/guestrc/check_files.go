@@ -42,14 +42,23 @@ func (d *doctor) below(dir, subject string, theirs func(name string) bool) (all 
 			return all
 		}
 	}
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if p, ok := d.place(filepath.Join(dir, e.Name()), subject, theirs(e.Name())); ok {
+	f, err := os.Open(dir)
+	if err != nil {
+		return all
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(mostFiles)
+	for _, name := range names {
+		if p, ok := d.place(filepath.Join(dir, name), subject, theirs(name)); ok {
 			all = append(all, p)
 		}
 	}
 	return all
 }
+
+// mostFiles of a directory are looked at, in which a guest's user may make any
+// number.
+const mostFiles = 256
 
 func nobodys(string) bool  { return false }
 func anybodys(string) bool { return true }
@@ -120,7 +129,10 @@ func (d *doctor) sharedPlaces() (all []check.Place) {
 	for _, path := range d.installedPaths() {
 		if p, ok := d.place(l.At(path), "", false); ok {
 			all = append(all, p)
-			one(filepath.Dir(l.At(path)))
+			if dir, ok := d.place(filepath.Dir(l.At(path)), "", false); ok {
+				dir.Trusted = true // as Debian's /usr/local/bin is the group staff's
+				all = append(all, dir)
+			}
 		}
 	}
 	return dedupe(all)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -87,6 +88,10 @@ func chmod(path string, was fs.FileInfo, take fs.FileMode) error {
 	info, err := f.Stat()
 	if err == nil && !os.SameFile(info, was) {
 		err = fmt.Errorf("cannot mend %s: it is another file by now", path)
+	}
+	// A guest's user may have given a name in its directory to somebody else's file.
+	if st, ok := was.Sys().(*syscall.Stat_t); err == nil && (!ok || !was.IsDir() && st.Nlink > 1) {
+		err = fmt.Errorf("cannot mend %s: it has other names (hard links), too", path)
 	}
 	if err != nil {
 		return err
