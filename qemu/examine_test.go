@@ -35,6 +35,7 @@ func shelf(t testing.TB) string {
 	copy(data[512:], "LABELONE") // an LVM physical volume
 	put("bios.img", bios)
 	put("uefi.img", uefiDisk("BOOTX64 EFI", 0x8664))
+	put("uefi2.img", uefiDisk("BOOTX64 EFI", 0x8664))
 	put("arm.img", uefiDisk("BOOTAA64EFI", 0xaa64))
 	put("data.img", data)
 	put("empty.img", make([]byte, 128<<10))
@@ -156,6 +157,8 @@ func TestExamine(t *testing.T) {
 		// What firmware finds.
 		{conf: "disk0_file=$D/uefi.img disk0_format=raw", ids: "GR205", says: "1:1: disk0_file: $D/uefi.img boots by UEFI only: it has EFI/BOOT/BOOTX64.EFI", hint: "firmware=uefi"},
 		{conf: "disk0_file=$D/uefi.img disk0_format=raw net0=bridge firmware=bios", ids: "GR205", says: "firmware: "},
+		{conf: "disk0_file=$D/uefi.img disk0_format=raw\ndisk1_file=$D/uefi2.img disk1_format=raw", ids: "GR205", says: "disk0_file: "},
+		{conf: "disk0_file=$D/disk.qcow2 disk0_format=raw", ids: "GR203"}, // and what a guest would see there is no matter
 		{conf: "cdrom0_file=$D/uefi.img\ndisk0_file=$D/empty.img disk0_format=raw", ids: "GR205", says: "cdrom0_file: "},
 		{conf: "disk0_file=$D/uefi.img disk0_format=raw", running: true},
 		{conf: "disk0_file=$D/uefi.img disk0_format=raw\ndisk1_file=$D/bios.img disk1_format=raw"},

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
+	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/image"
 )
 
@@ -56,20 +58,28 @@ func (x *examination) chain(d Disk, links []image.Link, err error) {
 	case broken.By == "" && !errors.Is(err, image.ErrCircle):
 		x.tell("GR201", []string{d.Var}, "qemu-img check "+d.Path, "cannot use %s: %v", d.Path, broken.Err)
 	case errors.As(err, &other):
-		x.tell("GR204", []string{d.Var}, "qemu-img rebase -u -b "+broken.Path+" -F "+other.Shown+" "+broken.By,
+		x.tell("GR204", []string{d.Var}, "qemu-img rebase -u -b "+quoted(broken.Path)+" -F "+other.Shown+" "+quoted(broken.By),
 			"%s has on record that %s, which it stands on, is %s; it is %s", broken.By, broken.Path, other.Told, other.Shown)
 	case errors.Is(err, fs.ErrNotExist):
-		x.tell("GR204", []string{d.Var}, "put it back, or: qemu-img rebase -u -b FILE -F FORMAT "+broken.By,
+		x.tell("GR204", []string{d.Var}, "put it back, or: qemu-img rebase -u -b FILE -F FORMAT "+quoted(broken.By),
 			"%s stands on %s: %v", broken.By, broken.Path, missing(broken.Path, broken.Err, ""))
 	default:
 		x.tell("GR204", []string{d.Var}, "", "%v", err)
 	}
 	for n, l := range links {
 		if n > 0 && l.Recorded == "" && l.NotFollowed == "" {
-			x.tell("GR210", []string{d.Var}, "while nothing uses it: qemu-img rebase -u -b "+l.Path+" -F "+l.Format+" "+links[n-1].Path,
+			x.tell("GR210", []string{d.Var}, "while nothing uses it: qemu-img rebase -u -b "+quoted(l.Path)+" -F "+l.Format+" "+quoted(links[n-1].Path),
 				"%s has not on record of which format %s is, which it stands on", links[n-1].Path, l.Path)
 		}
 	}
+}
+
+// quoted is a word for a shell: an image's maker chose what it stands on.
+func quoted(path string) string {
+	if only(path, lower+upper+digit+"/._-+") {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 func readable(path string) bool {
@@ -89,8 +99,8 @@ type bootDisk struct {
 // with is not ours to know. A guest that runs has booted, and writes.
 func (x *examination) bootable(ctx context.Context) {
 	f, ok := x.firmware()
-	if !ok || x.running {
-		return
+	if !ok || x.running || slices.ContainsFunc(x.found, func(e *confd.Error) bool { return e.ID == "GR203" }) {
+		return // or is read as what it is not
 	}
 	var disks []bootDisk
 	for _, d := range x.m.Disks {
@@ -100,14 +110,9 @@ func (x *examination) bootable(ctx context.Context) {
 		}
 		disks = append(disks, b)
 	}
-	told := false
-	for _, b := range disks {
-		if b.other == image.Yes {
-			f.mismatch(x, b)
-			told = true
-		}
-	}
-	if !told && !x.netboot() {
+	if n := slices.IndexFunc(disks, func(b bootDisk) bool { return b.other == image.Yes }); n >= 0 {
+		f.mismatch(x, disks[n]) // of the others it is the same
+	} else if !x.netboot() {
 		f.nothing(x, disks)
 	}
 }
