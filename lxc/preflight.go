@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,6 +124,9 @@ func (i *inspection) rootfs() {
 		info, err := os.Stat(path)
 		if err == nil && r.Type == "dir" && !info.IsDir() {
 			err = errors.New("it is not a directory")
+		}
+		if err == nil && !info.IsDir() && !info.Mode().IsRegular() && (info.Mode()&fs.ModeDevice == 0 || info.Mode()&fs.ModeCharDevice != 0) {
+			err = errors.New("it is no directory, image or block device")
 		}
 		if err != nil {
 			i.fail(r.Pos, "is its file system mounted?", "cannot use the rootfs %s: %v", path, cause(err)).WithID("GR510")

@@ -20,13 +20,7 @@ func (c *Container) review() []*confd.Error {
 	r.sharing()
 	r.hostMounts()
 	r.limits(cgroupVersions())
-	for _, e := range c.file.Unknown() {
-		hint := ""
-		if near, ok := confile.Nearest(e.Key); ok {
-			hint = "did you mean " + near + "?"
-		}
-		r.warn(e.Pos, hint, "unknown key %q: LXC may refuse to start the container", e.Written).WithID("GR502")
-	}
+	r.unknown()
 	return r.found
 }
 
@@ -39,6 +33,23 @@ func (r *reviewer) warn(at confile.Pos, hint, format string, args ...any) *confd
 	e := problem(at, hint, format, args...)
 	r.found = append(r.found, e)
 	return e
+}
+
+// unknown: of a file that is something else altogether, some are enough.
+func (r *reviewer) unknown() {
+	const most = 20
+	all := r.c.file.Unknown()
+	for n, e := range all {
+		if n == most {
+			r.warn(e.Pos, "", "and %d more keys that LXC may not know", len(all)-most).WithID("GR502")
+			return
+		}
+		hint := ""
+		if near, ok := confile.Nearest(e.Key); ok {
+			hint = "did you mean " + near + "?"
+		}
+		r.warn(e.Pos, hint, "unknown key %q: LXC may refuse to start the container", e.Written).WithID("GR502")
+	}
 }
 
 // names: LXC knows the container by the guest's name, whatever it calls itself.

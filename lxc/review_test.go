@@ -107,6 +107,15 @@ func TestReviewFindsWhatIsRisky(t *testing.T) {
 	}
 }
 
+// TestAFileThatIsNoneOfLXCs is told of in few words.
+func TestAFileThatIsNoneOfLXCs(t *testing.T) {
+	c, _ := described(t, strings.Repeat("lxc.no.such.key = 1\n", 100))
+	all := c.Warnings()
+	if last := all[len(all)-1]; len(all) != 21 || !strings.HasPrefix(last.Msg, "and 80 more keys") || last.ID != "GR502" {
+		t.Errorf("%d: %v", len(all), last)
+	}
+}
+
 // TestLimitsOfTheOtherCgroupVersion are without effect, unless there are some of
 // the right one, too.
 func TestLimitsOfTheOtherCgroupVersion(t *testing.T) {
@@ -145,6 +154,7 @@ func TestPreflight(t *testing.T) {
 	for lines, want := range map[string]string{
 		"":                                     "",
 		"lxc.rootfs.path = dir:/nowhere":       "GR510 cannot use the rootfs /nowhere",
+		"lxc.rootfs.path = /dev/null":          "GR510 it is no directory, image or block device",
 		"lxc.rootfs.path = overlay:/:/neither": "GR510 cannot use the rootfs /neither",
 		"lxc.init.cmd = /sbin/other":           "GR511 cannot use /sbin/other in the rootfs as init",
 		"lxc.init.cmd = /sbin/other --x\nlxc.mount.entry = /usr sbin none bind 0 0": "",

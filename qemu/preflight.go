@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -96,11 +97,24 @@ func (i *inspection) cpus() {
 		i.fail("cpu_affinity", "", "cannot ask which CPUs there are: %v", err).WithID("GR404")
 		return
 	}
+	var gone []string
 	for _, cpu := range i.m.CPUs {
 		if !slices.Contains(online, cpu) {
-			i.fail("cpu_affinity", "see /sys/devices/system/cpu/online", "the host has no CPU %d", cpu).WithID("GR404")
+			gone = append(gone, strconv.Itoa(cpu))
 		}
 	}
+	if len(gone) > 0 {
+		i.fail("cpu_affinity", "see /sys/devices/system/cpu/online", "the host has no CPU %s", listed(gone)).WithID("GR404")
+	}
+}
+
+// listed names the first few of many.
+func listed(words []string) string {
+	const most = 8
+	if n := len(words) - most; n > 0 {
+		words = append(words[:most:most], fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(words, ", ")
 }
 
 func (i *inspection) memory() {

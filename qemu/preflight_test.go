@@ -84,6 +84,7 @@ func TestPreflight(t *testing.T) {
 		{conf: "memory=65G", id: "GR401", want: "1:1: memory: 66560M is more than the host has, which is 65536M"},
 		{conf: "memory_hugepages=yes\nhugepages_path=$D/none", id: "GR403", want: "2:1: hugepages_path: cannot take memory from $D/none: no such file", hint: "mount -t hugetlbfs"},
 		{conf: "memory_hugepages=yes\nhugepages_path=$D/a.img", id: "GR403", want: "2:1: hugepages_path: cannot take memory from $D/a.img: not a directory"},
+		{conf: "cpu_affinity=0-20", id: "GR404", want: "1:1: cpu_affinity: the host has no CPU 4, 5, 6, 7, 8, 9, 10, 11, 9 more", hint: "/sys/devices/system/cpu/online"},
 		{conf: "cpu_affinity=3-4", id: "GR404", want: "1:1: cpu_affinity: the host has no CPU 4", hint: "/sys/devices/system/cpu/online"},
 		{conf: "enable_kvm=yes", id: "GR405", want: "1:1: enable_kvm: cannot open /dev/kvm", hint: "enable_kvm=auto", host: func(h *fakeHost) { h.kvm = errors.New("cannot open /dev/kvm: no such file") }},
 
