@@ -51,6 +51,8 @@ func (t Table) check(c *Config, wrongly func(name string)) (warnings []*Error, e
 		}
 		v, _, _, ok := t.Lookup(value.Name)
 		switch {
+		case ok && v.wildcard() && t.misspelt(value.Name):
+			warnings = append(warnings, t.unknown(value))
 		case !ok && !value.Used && !value.Exported && !openrcOwn(value.Name):
 			warnings = append(warnings, t.unknown(value))
 		case ok && value.Text != "":
@@ -61,6 +63,13 @@ func (t Table) check(c *Config, wrongly func(name string)) (warnings []*Error, e
 		}
 	}
 	return warnings, join(wrong)
+}
+
+// misspelt tells whether an option that is passed on as it is (diskN_*) is one
+// slip away from a variable that is not.
+func (t Table) misspelt(name string) bool {
+	near, ok := t.Nearest(name)
+	return ok && distance(strings.ToLower(near), strings.ToLower(name), 1) <= 1
 }
 
 func (t Table) unknown(value Value) *Error {

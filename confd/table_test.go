@@ -159,3 +159,30 @@ func TestSettingsNameFaults(t *testing.T) {
 		t.Errorf("%+v", s.Warnings[0])
 	}
 }
+
+// An option that is passed on as it is may be anything, but not one slip away
+// from a variable that guestrc reads itself.
+func TestOptionsThatAreSlips(t *testing.T) {
+	table := Table{{Name: "diskN_file", Type: String}, {Name: "diskN_format", Type: String}, {Name: "diskN_*", Type: String},
+		{Name: "netN_br", Type: String}, {Name: "netN_mac", Type: MAC}, {Name: "netN_hostfwd", Type: Words}, {Name: "netN_*", Type: String}}
+	for name, want := range map[string]string{
+		"disk0_fromat": "disk0_format", "disk12_fil": "disk12_file", "net0_mca": "net0_mac", "net1_hostfw": "net1_hostfwd", "disk0_Format": "disk0_format",
+		"disk0_aio": "", "disk0_bps": "", "net0_dns": "", "net0_fd": "", "net0_host": "", "net0_queues": "", "net0_macaddr": "", "disk0_format": "",
+	} {
+		c, err := Parse("f", []byte(name+"=52:54:00:00:00:01\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := table.Check(c)
+		got := ""
+		if len(warnings) == 1 {
+			got = warnings[0].Hint
+		}
+		if want != "" {
+			want = `did you mean "` + want + `"?`
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: %v, hint %q, want %q", name, err, got, want)
+		}
+	}
+}
