@@ -110,3 +110,29 @@ func TestMendingKeepsOffOthersFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestACopyOfAGuestsFileIsNoGuest, unless something starts it.
+func TestACopyOfAGuestsFileIsNoGuest(t *testing.T) {
+	const text = "kernel=/proc/version\nenable_kvm=no\nuser=root\nvnc_display=1\n"
+	root := t.TempDir()
+	put(t, root, map[string]string{"etc/conf.d/qemu.a": text, "etc/conf.d/qemu.a.bak": text, "etc/conf.d/qemu.a.apk-new": text, "etc/conf.d/qemu.b.old": text})
+	clashes := func() (of string) {
+		found, _ := checked(t, root)
+		for _, f := range found {
+			if f.ID == "GR305" {
+				of += f.Subject + " "
+			}
+		}
+		return of
+	}
+	if got := clashes(); got != "qemu.a qemu.b.old " { // of which there is no other
+		t.Error(got)
+	}
+	put(t, root, map[string]string{"etc/init.d/guestrc": ""})
+	if err := os.Symlink("guestrc", filepath.Join(root, "etc/init.d/qemu.a.bak")); err != nil {
+		t.Fatal(err)
+	}
+	if got := clashes(); got != "qemu.a qemu.a.bak qemu.b.old " {
+		t.Error(got)
+	}
+}

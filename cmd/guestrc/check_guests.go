@@ -74,7 +74,8 @@ func (e *env) newDoctor(names []guest.Name) (*doctor, error) {
 	return d, nil
 }
 
-// everything is what names has, and what is in a runlevel of OpenRC's as ours.
+// everything is what names has without copies, and what is in a runlevel of
+// OpenRC's as ours.
 func (d *doctor) everything() ([]guest.Name, error) {
 	names, err := d.e.names()
 	if err != nil {
@@ -91,7 +92,7 @@ func (d *doctor) everything() ([]guest.Name, error) {
 		}
 	}
 	guest.SortNames(names)
-	return slices.Compact(names), nil
+	return slices.DeleteFunc(slices.Compact(names), d.isCopy), nil
 }
 
 // foreign tells whether an init script of a guest's name is another's.

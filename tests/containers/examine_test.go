@@ -174,7 +174,8 @@ func TestDeafnessIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer monitor.Close()
-			if found := lines(examined(t, c, monitor)); found != "" {
+			// On a host with more to do than this it may be older by now.
+			if found := lines(examined(t, c, monitor)); found != "" && age(t, c) < 2*time.Second {
 				t.Errorf("of an init that has just begun: %q", found)
 			}
 			grow(t, c, 2*time.Second)
@@ -215,7 +216,13 @@ func TestOrphansAreNamed(t *testing.T) {
 }
 
 // grow waits until the container's init is that old.
-func grow(t *testing.T, c *rootfs.Container, age time.Duration) {
+func grow(t *testing.T, c *rootfs.Container, old time.Duration) {
+	t.Helper()
+	time.Sleep(old - age(t, c) + 20*time.Millisecond)
+}
+
+// age is that of the container's init.
+func age(t *testing.T, c *rootfs.Container) time.Duration {
 	t.Helper()
 	init, err := c.Process()
 	if err != nil {
@@ -226,7 +233,7 @@ func grow(t *testing.T, c *rootfs.Container, age time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(age - is + 20*time.Millisecond)
+	return is
 }
 
 // BenchmarkExamine of a running container.
