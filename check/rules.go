@@ -28,6 +28,9 @@ func Rules() finding.Catalogue {
 		{ID: "GR106", Title: "what could not be looked at", Severity: finding.Warning,
 			Why: "Whether anything is wrong there nobody can tell: whoever asks may not read it, or it did not answer in time.",
 			Fix: "ask as root: sudo guestrc check"},
+		{ID: "GR107", Title: "a word that QEMU does not know", Severity: finding.Warning,
+			Why: "QEMU ends at the start with a message in the guest's log.",
+			Fix: "qemu-system-x86_64 -help lists the words"},
 
 		// Disks and what is booted from them.
 		{ID: "GR201", Title: "a disk is missing or cannot be opened", Severity: finding.Error,

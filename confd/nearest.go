@@ -27,6 +27,18 @@ func (t Table) Nearest(name string) (string, bool) {
 	return best, best != ""
 }
 
+// NearestWord finds the one of words that text was most likely meant to be, by
+// the rules of Table.Nearest.
+func NearestWord(words []string, text string) (string, bool) {
+	best, bound := "", slips(text)
+	for _, word := range words {
+		if d := distance(strings.ToLower(text), strings.ToLower(word), bound); d <= bound {
+			best, bound = word, d-1
+		}
+	}
+	return best, best != ""
+}
+
 func slips(name string) int {
 	switch {
 	case len(name) <= 4:

@@ -33,6 +33,7 @@ func (m *Machine) examine(ctx context.Context, host Host, running bool) []*confd
 	x := &examination{Settings: confd.NewSettings(Vars, m.conf), m: m, host: host, running: running}
 	x.extra = x.Words("extra_args")
 	x.idleSettings()
+	x.vocabulary()
 	x.formats()
 	x.users()
 	x.bootable(ctx)

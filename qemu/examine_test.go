@@ -238,6 +238,12 @@ func TestExamine(t *testing.T) {
 		{conf: bootable + "extra_args='-monitor tcp::4444,server,nowait'", ids: "GR704", says: "-monitor tcp::4444,server,nowait: whoever connects"},
 		{conf: bootable + "extra_args='-s -S'", ids: "GR704", says: "-s: "},
 		{conf: bootable + "extra_args='-monitor unix:/run/x,server -gdb unix:/run/y -serial tcp::5555,server'"},
+		{conf: bootable + "disk0_cache=writback", ids: "GR107", says: `disk0_cache: QEMU has no "writback" for it`, hint: "disk0_cache=writeback"},
+		{conf: bootable + "disk0_cache=writethrough"},
+		{conf: bootable + "vga=vitrio", ids: "GR107", says: "vga: ", hint: "vga=virtio"},
+		{conf: bootable + "vga=bochs-display"},
+		{conf: bootable + "net0=usr", ids: "GR107", says: "net0: ", hint: "net0=user"},
+		{conf: bootable + "net0=af-xdp"},
 	} {
 		host := newFakeHost()
 		host.uefi = &UEFI{Code: "/x", CodeFormat: "raw", Vars: "/y", VarsFormat: "raw"}
