@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/guestrc/guestrc/check"
 	"github.com/guestrc/guestrc/confd"
@@ -15,7 +18,32 @@ import (
 func (d *doctor) host() {
 	d.found = append(d.found, d.access(d.sharedPlaces())...)
 	d.installed()
+	d.hidden()
 	d.runnable()
+}
+
+// hidden finds units that were edited as "systemctl edit --full" does it: a file in
+// the place of the installed one, for all guests or for one. Symbolic links are how
+// units are enabled, renamed and masked.
+func (d *doctor) hidden() {
+	dir := d.e.house.Layout.At("etc", "systemd", "system")
+	entries, _ := os.ReadDir(dir) // none without systemd
+	ours := d.installedPaths()
+	for _, entry := range entries {
+		unit, instance := entry.Name(), ""
+		if kind, rest, ok := strings.Cut(unit, "@"); ok {
+			unit, instance = kind+"@.service", strings.TrimSuffix(rest, ".service")
+		}
+		if !entry.Type().IsRegular() || !slices.ContainsFunc(ours, func(path string) bool { return filepath.Base(path) == unit }) {
+			continue
+		}
+		what := "all guests"
+		if instance != "" {
+			what = "that guest"
+		}
+		d.add("GR605", "", filepath.Join(dir, entry.Name()), "systemctl edit "+entry.Name()+" keeps a change in a drop-in; systemctl revert "+entry.Name()+" takes it back",
+			"it is in the place of the unit that guestrc brings along, for %s", what)
+	}
 }
 
 // runnable: script and units are of no use without what they run.
