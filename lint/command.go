@@ -80,14 +80,7 @@ func (s *script) fields(words []*syntax.Word) (all []field) {
 
 // sources tells whether the script reads another, whose functions and variables
 // are not known.
-func (s *script) sources() bool {
-	for _, c := range s.calls {
-		if c.name == "." || c.name == "source" || c.name == "sourcex" {
-			return true
-		}
-	}
-	return false
-}
+func (s *script) sources() bool { return s.reader }
 
 // gives tells whether name may have a value when a function runs: from this
 // script, by an assignment, a default or read, or from what it sources.

@@ -31,7 +31,7 @@ func (s *script) paths(f *function) {
 	}
 	w := &way{s: s, elsewhere: s.sources()}
 	after := w.stmt(f.decl.Body, ended)
-	if !f.has("eend", "ewend", "veend", "vewend") && s.endsElsewhere(f) {
+	if !f.has("eend", "ewend", "veend", "vewend") && s.endsElsewhere() {
 		return
 	}
 	if after == begun {
@@ -70,13 +70,16 @@ func (f *function) has(names ...string) bool {
 
 // endsElsewhere tells whether another function has an eend, but no ebegin: it may
 // be this one's.
-func (s *script) endsElsewhere(f *function) bool {
-	for _, g := range s.order {
-		if g != f && g.has("eend", "ewend", "veend", "vewend") && !g.has("ebegin", "vebegin") {
-			return true
+func (s *script) endsElsewhere() bool {
+	if !s.counted {
+		s.counted = true
+		for _, g := range s.order {
+			if g.has("eend", "ewend", "veend", "vewend") && !g.has("ebegin", "vebegin") {
+				s.enders = true
+			}
 		}
 	}
-	return false
+	return s.enders // f itself begins a line
 }
 
 func (w *way) list(list []*syntax.Stmt, at line) line {

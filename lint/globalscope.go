@@ -18,7 +18,7 @@ func (w *weigher) global(c *call) {
 	switch {
 	case name == "exit" || name == "return":
 		w.ends(c, name, args)
-	case guarded(c):
+	case w.guardedByCommand(c):
 	case effect(name) && !asking(name, args):
 		w.report("GL204", c.node.Pos(), "", "%s at global scope: it is done each time the script is read", name)
 	case name == "echo" || name == "printf" || tells(name) || name == "cat" && len(c.stmt.Redirs) > 0:
@@ -28,9 +28,9 @@ func (w *weigher) global(c *call) {
 	}
 }
 
-// guarded tells whether a call depends on which command OpenRC carries out: then
-// it is not done each time.
-func guarded(c *call) bool {
+// guardedByCommand tells whether a call depends on which command OpenRC carries
+// out: then it is not done each time.
+func (s *script) guardedByCommand(c *call) bool {
 	return c.inside(func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.IfClause:
@@ -38,10 +38,20 @@ func guarded(c *call) bool {
 		case *syntax.CaseClause:
 			return asksCommandWord(n.Word)
 		case *syntax.BinaryCmd:
-			return n.Op != syntax.Pipe && n.Op != syntax.PipeAll && within(c.node, n.Y) && asksCommand([]*syntax.Stmt{n.X})
+			return n.Op != syntax.Pipe && n.Op != syntax.PipeAll && within(c.node, n.Y) && s.leftAsks(n)
 		}
 		return false
 	})
+}
+
+// leftAsks remembers the answer: a chain of && is looked at from each of its ends.
+func (s *script) leftAsks(n *syntax.BinaryCmd) bool {
+	asks, known := s.leftAsked[n]
+	if !known {
+		asks = asksCommand([]*syntax.Stmt{n.X})
+		s.leftAsked[n] = asks
+	}
+	return asks
 }
 
 func asksCommand(stmts []*syntax.Stmt) (found bool) {

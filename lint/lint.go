@@ -94,6 +94,10 @@ func (l *Linter) Lint(name string, src []byte) (found []finding.Finding) {
 		s.report("GL002", s.nameless, "", "a function without a name")
 		return finding.Sort(s.enabled())
 	}
+	if s.deep.IsValid() {
+		s.report("GL001", s.deep, "", "cannot read this file: %d things lie in each other here, and no script has that many", maxDeep)
+		return s.found
+	}
 	for _, t := range l.themes {
 		t.find(s)
 	}
@@ -160,5 +164,5 @@ func (s *script) at(id string, pos confd.Pos, hint, format string, args ...any) 
 
 // Unreadable is what is to be said of a file that could not be read.
 func Unreadable(name string, err error) finding.Finding {
-	return parseRules().New("GL001", "", confd.Pos{File: name}, "cannot read it: "+err.Error(), "")
+	return parseRules().New("GL001", "", confd.Pos{File: name}, "cannot read it: "+err.Error(), "lint reads regular files, and those in directories")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
 
@@ -16,7 +17,7 @@ func parseRules() finding.Catalogue {
 	return finding.Catalogue{
 		{ID: "GL001", Title: "a file that cannot be read", Severity: finding.Error,
 			Why: "No shell can run it as it is.",
-			Fix: "write it as UTF-8 text, with Unix line ends"},
+			Fix: "a script is a text of less than 256 KiB, with Unix line ends"},
 		{ID: "GL002", Title: "a syntax error", Severity: finding.Error,
 			Why: "The shell stops there: the service cannot be started, and its dependencies are unknown.",
 			Fix: "sh -n FILE says the same in the shell's words"},
@@ -74,7 +75,24 @@ func (s *script) parse() bool {
 }
 
 func (s *script) parsed(lang syntax.LangVariant) (*syntax.File, error) {
-	return syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(bytes.NewReader(s.src), s.name)
+	return syntax.NewParser(syntax.Variant(lang), syntax.KeepComments(true)).Parse(bytes.NewReader(readableText(s.src)), s.name)
+}
+
+// readableText is a text with a letter for every byte that is no UTF-8: the parser
+// refuses such, and shells do not. Names of authors in Latin-1 are no fault.
+func readableText(src []byte) []byte {
+	if utf8.Valid(src) {
+		return src
+	}
+	text := slices.Clone(src)
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			text[i] = '_'
+		}
+		i += size
+	}
+	return text
 }
 
 // maxNegated places are mended so; each costs a reading of the file.

@@ -28,3 +28,11 @@ func TestWhatAShellCanRead(t *testing.T) {
 		})
 	}
 }
+
+// TestLatin1IsText: the shell does not mind, and many an author's name is written so.
+func TestLatin1IsText(t *testing.T) {
+	src := "#!/sbin/openrc-run\n# J\xe9r\xf4me\ndescription=\"caf\xe9\"\ncommand=/usr/bin/web\n"
+	if found := lint.New(world()).Lint("/etc/init.d/web", []byte(src)); len(found) != 0 {
+		t.Errorf("found %v", found)
+	}
+}

@@ -34,8 +34,9 @@ func (s *script) pidfiles(v service, all []*ssd) {
 	if supervisor, _, ok := s.value("supervisor"); ok && supervisor != "" {
 		return
 	}
-	for _, p := range places {
-		if s.replaceable(p) {
+	given := s.given()
+	for _, p := range places[:min(len(places), maxGiven)] {
+		if s.replaceable(p, given) {
 			return
 		}
 	}

@@ -3,24 +3,96 @@ package lint
 import (
 	"path"
 	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
 )
 
-// replaceable reports checkpath calls that give a pidfile or its directory to
-// somebody else.
-func (s *script) replaceable(p pidfilePlace) bool {
+// given is a path that somebody but root may write to from then on.
+type given struct {
+	at    syntax.Pos
+	who   string
+	path  field
+	sorts []bool // what it may be: true for a file, false for a directory
+}
+
+// maxGiven of one script; the longest known has 14.
+const maxGiven = 200
+
+// given are the paths that the script gives to others: by checkpath, chown, and
+// install -d.
+func (s *script) given() (all []given) {
 	for _, c := range s.calls {
 		name, args := c.program()
-		if name != "checkpath" {
+		var cp checked
+		sorts := []bool{false}
+		switch {
+		case s.funcs[name] != nil:
 			continue
+		case name == "checkpath":
+			cp = s.checkpath(args)
+			sorts[0] = cp.file
+		case name == "chown":
+			cp = s.chown(args)
+			sorts = []bool{false, true}
+		case name == "install":
+			cp = s.install(args)
 		}
-		cp := s.checkpath(args)
 		who := cp.writer()
-		if who == "" {
-			continue
-		}
 		for _, f := range cp.paths {
-			if what := s.holds(f, p, cp.file); what != "" {
-				s.report("GL605", c.node.Pos(), "", "%s may write to %s, and so replace the pidfile that root goes by", who, what)
+			if who != "" && len(all) < maxGiven {
+				all = append(all, given{c.node.Pos(), who, f, sorts})
+			}
+		}
+	}
+	return all
+}
+
+// chown reads a call of chown(1); with --reference and its like nothing is known.
+func (s *script) chown(args []*syntax.Word) (c checked) {
+	for _, f := range s.fields(args) {
+		switch {
+		case strings.HasPrefix(f.text, "--") && f.text != "--recursive" && f.text != "--quiet" && f.text != "--verbose":
+			return checked{}
+		case strings.HasPrefix(f.text, "-"):
+		case c.owner == "":
+			c.set('o', f.text, bare(s.source(f.word)))
+		default:
+			c.paths = append(c.paths, f)
+		}
+	}
+	return c
+}
+
+// install reads a call of install(1), if it makes directories.
+func (s *script) install(args []*syntax.Word) (c checked) {
+	directories := false
+	fields := s.fields(args)
+	for i := 0; i < len(fields); i++ {
+		text := fields[i].text
+		switch {
+		case (text == "-o" || text == "-m" || text == "-g") && i+1 < len(fields):
+			i++
+			if text != "-g" {
+				c.set(text[1], fields[i].text, bare(s.source(fields[i].word)))
+			}
+		case strings.HasPrefix(text, "-"):
+			directories = directories || text == "-d" || text == "--directory"
+		default:
+			c.paths = append(c.paths, fields[i])
+		}
+	}
+	if !directories {
+		return checked{}
+	}
+	return c
+}
+
+// replaceable reports what gives a pidfile or its directory to somebody else.
+func (s *script) replaceable(p pidfilePlace, all []given) bool {
+	for _, g := range all {
+		for _, file := range g.sorts {
+			if what := s.holds(g.path, p, file); what != "" {
+				s.report("GL605", g.at, "", "%s may write to %s, and so replace the pidfile that root goes by", g.who, what)
 				return true
 			}
 		}
@@ -30,7 +102,10 @@ func (s *script) replaceable(p pidfilePlace) bool {
 
 // holds tells what of a pidfile a path is: its directory, or itself.
 func (s *script) holds(f field, p pidfilePlace, file bool) string {
-	shown := readable(f.text)
+	shown := f.text
+	if !f.known() {
+		shown = s.source(f.word)
+	}
 	if file {
 		if f.known() && same(f.text, p.text) || bare(s.source(f.word)) == bare(p.source) || bare(s.source(f.word)) == "$pidfile" && !p.call {
 			return shown

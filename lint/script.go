@@ -34,6 +34,15 @@ type script struct {
 	blanks []uint // the offsets of those that the file does not have: see negated
 
 	nameless syntax.Pos // of a function without a name
+	deep     syntax.Pos // where more lies in each other than a script has
+
+	reader    bool    // it reads another script
+	reads     []*call // of "read"
+	origins   map[any]*origin
+	counted   bool                       // enders is known
+	enders    bool                       // see endsElsewhere
+	looking   map[*function]bool         // see looks
+	leftAsked map[*syntax.BinaryCmd]bool // see leftAsks
 
 	found []finding.Finding
 }
@@ -51,6 +60,10 @@ type frame struct {
 	node syntax.Node
 	up   *frame
 }
+
+// maxDeep is how many nodes may lie in each other; the deepest script known has
+// 32. Rules look from each call outwards, at "a && b && …" of any length, too.
+const maxDeep = 400
 
 // call is one simple command.
 type call struct {
@@ -97,6 +110,7 @@ type assign struct {
 // index walks the tree once.
 func (s *script) index() {
 	s.funcs, s.named = map[string]*function{}, map[string][]*assign{}
+	s.looking, s.leftAsked = map[*function]bool{}, map[*syntax.BinaryCmd]bool{}
 	var top *frame
 	var in []*function // that we are in, the innermost last
 	var stmts []*syntax.Stmt
@@ -143,6 +157,9 @@ func (s *script) index() {
 			}
 		}
 		entered = append(entered, n)
+		if len(entered) == maxDeep {
+			s.deep = n.Pos()
+		}
 		top = &frame{n, top}
 		s.nodes = append(s.nodes, top)
 		return true
@@ -159,6 +176,10 @@ func (s *script) simple(n *syntax.CallExpr, stmt *syntax.Stmt, in *function, up 
 			in.calls = append(in.calls, c)
 		}
 		switch name {
+		case "read":
+			s.reads = append(s.reads, c)
+		case ".", "source", "sourcex":
+			s.reader = true
 		case "export", "local", "readonly", "declare", "typeset": // as POSIX's parser has them
 			for _, w := range c.args {
 				if a := declared(w); a != nil {

@@ -49,14 +49,18 @@ func (s *script) uncalled() {
 		return
 	}
 	for _, f := range s.order {
+		meant := misnamed(f.name)
+		if meant == "" && f.name != "reload" || s.funcs[f.name] != f {
+			continue
+		}
 		if _, listed := extra[f.name]; listed || s.mentioned(f) {
 			continue
 		}
 		switch {
 		case f.name == "reload":
 			s.report("GL209", f.decl.Pos(), `extra_started_commands="reload"`, "reload() is never run: no extra_…commands names it")
-		case misnamed(f.name) != "":
-			s.report("GL209", f.decl.Pos(), "call it "+misnamed(f.name), "%s() is never run: OpenRC calls %s", f.name, misnamed(f.name))
+		default:
+			s.report("GL209", f.decl.Pos(), "call it "+meant, "%s() is never run: OpenRC calls %s", f.name, meant)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,7 +37,7 @@ func lintVerb(ctx context.Context, e *env, args []string) error {
 	l := lint.New(lint.World{Service: e.servicesBeside(files)})
 	each(len(files), func(i int) {
 		if ctx.Err() == nil {
-			files[i].lint(l, e.stdin)
+			files[i] = files[i].within(ctx, l, e.stdin)
 		}
 	})
 	found, looked := []finding.Finding{}, 0
@@ -142,7 +143,7 @@ func lintFiles(args []string) (files []*linted) {
 		}
 		for _, entry := range entries {
 			name := filepath.Join(arg, entry.Name())
-			if !strings.HasPrefix(entry.Name(), ".") && !isDirectory(name) && !again(seen, name) {
+			if !strings.HasPrefix(entry.Name(), ".") && !isOther(name) && !again(seen, name) {
 				files = append(files, &linted{name: name})
 			}
 		}
@@ -150,9 +151,10 @@ func lintFiles(args []string) (files []*linted) {
 	return files
 }
 
-func isDirectory(name string) bool {
+// isOther tells whether a name in a directory is no file: a directory, a socket.
+func isOther(name string) bool {
 	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
+	return err == nil && !info.Mode().IsRegular()
 }
 
 // again tells whether the file was seen, under whatever name.
@@ -174,6 +176,35 @@ func pathCause(err error) error {
 	return err
 }
 
+// lintTime is what one file may take; the slowest known takes 5 ms.
+const lintTime = 10 * time.Second
+
+// within looks at the file and gives up when that takes too long: a file may lie
+// on a host that is gone, and text may be written to hold up a reader.
+func (f *linted) within(ctx context.Context, l *lint.Linter, stdin io.Reader) *linted {
+	ctx, cancel := context.WithTimeout(ctx, lintTime)
+	defer cancel()
+	if f.name == "-" { // whoever types takes his time
+		f.lint(l, stdin)
+		return f
+	}
+	looked := make(chan *linted, 1)
+	go func() {
+		one := *f
+		one.lint(l, stdin)
+		looked <- &one
+	}()
+	select {
+	case one := <-looked:
+		return one
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			f.found = []finding.Finding{lint.Unreadable(f.name, fmt.Errorf("it took longer than %s", lintTime))}
+		}
+		return f
+	}
+}
+
 // lint reads the file and looks at it.
 func (f *linted) lint(l *lint.Linter, stdin io.Reader) {
 	var src []byte
@@ -193,8 +224,12 @@ func (f *linted) lint(l *lint.Linter, stdin io.Reader) {
 	}
 }
 
-// readScript reads a regular file, and does not wait for a FIFO.
+// readScript reads a regular file. What is none is not even opened: a watchdog, a
+// tape or a FIFO would notice.
 func readScript(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
