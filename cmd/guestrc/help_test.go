@@ -35,7 +35,7 @@ func TestEveryVerbExplainsItself(t *testing.T) {
 			t.Errorf("help %s: exit status %d\n%s%s", v.name, status, text, complaints)
 		}
 		for _, f := range append(v.flags, rootFlag) {
-			if !strings.Contains(text, "\n  --"+f.name) || !strings.Contains(text, f.help) {
+			if !strings.Contains(text, "\n  "+f.synopsis()) || !strings.Contains(text, f.help) {
 				t.Errorf("help %s does not explain --%s:\n%s", v.name, f.name, text)
 			}
 		}
