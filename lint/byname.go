@@ -96,18 +96,33 @@ func (s *script) pidfileWord() string {
 }
 
 func (s *script) killHint(signal, who string) string {
-	file := s.pidfileWord()
+	which := " --exec " + s.programWord()
+	file := "--pidfile " + s.pidfileWord()
 	if who == "" {
 		who = " NAME"
-	}
-	switch signal {
-	case "", "TERM", "15", "KILL", "9":
-		return "start-stop-daemon --stop --pidfile " + file + ", or within the host alone: guestrc killall" + who
 	}
 	if strings.Contains(signal, Hole) {
 		signal = "SIGNAL"
 	}
-	return "start-stop-daemon --signal " + signal + " --pidfile " + file + ", or with a look at who it is: guestrc signal --pidfile " + file + " --exec PROGRAM " + signal
+	switch signal {
+	case "", "TERM", "15", "KILL", "9":
+		const until = " --retry TERM/20/KILL/5"
+		return "start-stop-daemon --stop " + file + until + ", or with a look at who it is: guestrc signal --oknodo " + file + which + until +
+			"; without a pidfile: guestrc killall --oknodo" + which + until + who
+	case "HUP", "1":
+		return "guestrc signal " + file + which + " --reload; without a pidfile: guestrc killall" + which + " --reload" + who
+	}
+	return "guestrc signal " + file + which + " " + signal + "; without a pidfile: guestrc killall" + which + " --signal " + signal + who
+}
+
+// programWord is how the script itself would name its program.
+func (s *script) programWord() string {
+	if a := s.global("command"); a != nil && a.value != nil {
+		if text := s.expand(a.value); strings.HasPrefix(text, "/") && !strings.ContainsAny(text, Hole+" \t\n'\"$") {
+			return text
+		}
+	}
+	return "PROGRAM"
 }
 
 func (s *script) lookHint() string {

@@ -34,6 +34,9 @@ func dependRules() finding.Catalogue {
 		{ID: "GL308", Title: "SVCNAME, the old name of RC_SVCNAME", Severity: finding.Info,
 			Why: "OpenRC still sets SVCNAME, for old scripts alone.",
 			Fix: "use RC_SVCNAME"},
+		{ID: "GL309", Title: "an init script that openrc-run does not run", Severity: finding.Error,
+			Why: "OpenRC executes its scripts by their first line: a shell defines the functions of such a one and ends, and the service counts as started.",
+			Fix: "#!/sbin/openrc-run, and POSIX sh below it"},
 	}
 }
 

@@ -14,6 +14,9 @@ func (s *script) legacy() {
 	if bytes.HasSuffix(bytes.TrimSpace(first), []byte("/runscript")) {
 		s.at("GL307", confd.Pos{File: s.name, Line: 1, Col: 1}, "", "the interpreter is runscript, which OpenRC has no longer")
 	}
+	if interpreter, ok := bytes.CutPrefix(bytes.TrimSpace(first), []byte("#!")); ok && otherShell(interpreter) {
+		s.at("GL309", confd.Pos{File: s.name, Line: 1, Col: 1}, "", "the interpreter is %s", bytes.TrimSpace(interpreter))
+	}
 	if s.set("SVCNAME") {
 		return
 	}
@@ -23,4 +26,10 @@ func (s *script) legacy() {
 			break
 		}
 	}
+}
+
+// otherShell tells whether what stands behind #! is no openrc-run, under whatever
+// name.
+func otherShell(interpreter []byte) bool {
+	return !bytes.Contains(interpreter, []byte("openrc-run")) && !bytes.Contains(interpreter, []byte("runscript"))
 }

@@ -117,10 +117,17 @@ func KindOf(name string, src []byte) Kind {
 			return Script
 		case "sh", "dash", "ash":
 			return Shell
+		case "bash", "zsh", "ksh", "mksh", "busybox":
+			if dependsOn(src) {
+				return Script // as it was meant to be: GL309 tells
+			}
 		}
 	}
 	return Other
 }
+
+// dependsOn tells whether there is a depend(), which init scripts alone have.
+func dependsOn(src []byte) bool { return bytes.Contains(src, []byte("\ndepend()")) }
 
 // withoutInterpreter: a conf.d file is known by its directory or its name, or by
 // its first line that says something; depend() is in init scripts alone.
@@ -140,7 +147,7 @@ func withoutInterpreter(name string, src []byte) Kind {
 		}
 		break
 	}
-	if bytes.Contains(src, []byte("\ndepend()")) {
+	if dependsOn(src) {
 		return Script
 	}
 	return Other

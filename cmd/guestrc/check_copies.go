@@ -26,6 +26,11 @@ func (d *doctor) isCopy(n guest.Name) bool {
 	return !there(d.e.script(n)) && !there(l.RunDir(n)) && !d.files.Enabled(units.Name(n.Kind, n.Instance))
 }
 
+// leftAside tells by a file's name alone that it is another version of one.
+func leftAside(name string) bool {
+	return strings.HasSuffix(name, "~") || slices.Contains(copies, strings.TrimPrefix(filepath.Ext(name), "."))
+}
+
 func there(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -35,7 +35,7 @@ func lintVerb(ctx context.Context, e *env, args []string) error {
 	}
 	files := lintFiles(args)
 	l := lint.New(lint.World{Service: e.servicesBeside(files)})
-	each(len(files), func(i int) {
+	guest.Each(len(files), runtime.NumCPU(), func(i int) {
 		if ctx.Err() == nil {
 			files[i] = files[i].within(ctx, l, e.stdin)
 		}
@@ -102,7 +102,9 @@ func (e *env) tellLinted(found []finding.Finding, looked int) error {
 		}
 	}
 	if len(found) > 0 {
-		fmt.Fprintf(e.stdout, "%s in %s; guestrc help ID tells why one matters\n", finding.Count(found), plural(looked, "file"))
+		fmt.Fprintf(e.stdout, "%s in %s; guestrc help %s tells why it matters\n", finding.Count(found), plural(looked, "file"), found[0].ID)
+	} else {
+		fmt.Fprintf(e.stdout, "%s looked at: nothing found\n", plural(looked, "file"))
 	}
 	return nil
 }
@@ -114,39 +116,37 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// each does n things, as many at a time as there are processors.
-func each(n int, do func(int)) {
-	var wait sync.WaitGroup
-	next := make(chan int)
-	for range min(n, runtime.NumCPU()) {
-		wait.Go(func() {
-			for i := range next {
-				do(i)
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	wait.Wait()
-}
-
-// lintFiles are those that the operands name: files, and what lies in
-// directories. Several links to one script are one.
+// lintFiles are those that the operands name: files, and what lies below
+// directories, but for copies that editors and package managers leave. Several
+// links to one script are one.
 func lintFiles(args []string) (files []*linted) {
 	seen := map[[2]uint64]bool{}
+	add := func(name string, given bool) {
+		if !again(seen, name) {
+			files = append(files, &linted{name: name, given: given})
+		}
+	}
 	for _, arg := range args {
-		entries, err := os.ReadDir(arg)
-		if err != nil && !again(seen, arg) {
-			files = append(files, &linted{name: arg, given: true})
+		if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+			add(arg, true)
+			continue
 		}
-		for _, entry := range entries {
-			name := filepath.Join(arg, entry.Name())
-			if !strings.HasPrefix(entry.Name(), ".") && !isOther(name) && !again(seen, name) {
-				files = append(files, &linted{name: name})
+		below := strings.TrimSuffix(arg, "/") + "/"                                     // else a link to a directory would not be followed
+		filepath.WalkDir(below, func(name string, entry fs.DirEntry, err error) error { // never fails: what cannot be read is told as a file
+			name = filepath.Clean(name)
+			switch {
+			case err != nil:
+				add(name, true)
+			case name == filepath.Clean(below):
+			case strings.HasPrefix(entry.Name(), ".") || leftAside(entry.Name()):
+				if entry.IsDir() {
+					return fs.SkipDir
+				}
+			case !isOther(name):
+				add(name, false)
 			}
-		}
+			return nil
+		})
 	}
 	return files
 }
