@@ -115,12 +115,14 @@ func KindOf(name string, src []byte) Kind {
 		switch w[strings.LastIndexByte(w, '/')+1:] {
 		case "openrc-run", "runscript":
 			return Script
-		case "sh", "dash", "ash":
-			return Shell
-		case "bash", "zsh", "ksh", "mksh", "busybox":
+		case "sh", "dash", "ash", "bash", "busybox":
 			if dependsOn(src) {
 				return Script // as it was meant to be: GL309 tells
 			}
+		}
+		switch w[strings.LastIndexByte(w, '/')+1:] {
+		case "sh", "dash", "ash":
+			return Shell
 		}
 	}
 	return Other
