@@ -11,6 +11,7 @@ import (
 	"github.com/guestrc/guestrc/check"
 	"github.com/guestrc/guestrc/confd"
 	"github.com/guestrc/guestrc/finding"
+	"github.com/guestrc/guestrc/initd"
 	"github.com/guestrc/guestrc/manifest"
 )
 
@@ -53,6 +54,10 @@ func (d *doctor) runnable() {
 	if !there(program) && slices.ContainsFunc(d.installedPaths(), there) {
 		path := d.systems.tree.Path(program)
 		d.add("GR606", "", path, "install -D -m 755 guestrc "+path, "it is not there, and is what services run").Severity = finding.Error
+	}
+	script := d.systems.tree.Path(filepath.Join(initd.Dir, "guestrc"))
+	if info, err := os.Stat(script); err == nil && info.Mode().Perm()&0o111 == 0 {
+		d.add("GR606", "", script, "chmod 755 "+script, "it cannot be executed, and is what the guests' links lead to").Severity = finding.Error
 	}
 }
 
