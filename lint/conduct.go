@@ -40,6 +40,9 @@ func conductRules() finding.Catalogue {
 		{ID: "GL510", Title: "restart() is never called", Severity: finding.Warning,
 			Why: "OpenRC restarts by stop and start, with all that depends on it; the script's function has no effect.",
 			Fix: "put it into stop and start, which may look at RC_CMD"},
+		{ID: "GL511", Title: "a status that is always 0", Severity: finding.Warning,
+			Why: "$? is the status of the last command that ended, and that one cannot fail: a failure of what was meant counts as success.",
+			Fix: "keep it: rc=$? right after the command"},
 	}
 }
 
@@ -49,9 +52,12 @@ func (s *script) conduct() {
 		return
 	}
 	for _, f := range s.order {
-		s.paths(f)
+		if f.name != "depend" { // GL206
+			s.paths(f)
+		}
 	}
 	for _, f := range s.nodes {
+		s.voids(f.node)
 		if list := statements(f.node); len(list) > 1 {
 			s.statuses(list)
 		}

@@ -37,10 +37,10 @@ func (s *script) conf() {
 // assignments looks for commands that were meant for assignments.
 func (s *script) assignments() {
 	for _, c := range s.calls {
-		if c.in != nil || c.substituted() {
+		if c.substituted() {
 			continue
 		}
-		if meant := s.assignmentMeant(c); meant != "" {
+		if meant := s.assignmentMeant(c); meant != "" && (c.in == nil || len(c.node.Assigns) == 0) {
 			s.report("GL702", c.node.Pos(), meant, "the shell takes %s for a command", s.taken(c))
 		}
 	}
@@ -52,8 +52,8 @@ func (s *script) taken(c *call) string { return s.source(c.node.Args[0]) }
 // assignmentMeant is what a command must look like to be the assignment that it
 // was surely meant for; empty: it may be a command.
 func (s *script) assignmentMeant(c *call) string {
-	if len(c.args) > 0 && syntax.ValidName(c.name) && s.funcs[c.name] == nil {
-		if first, _ := Literal(c.args[0]); strings.HasPrefix(first, "=") && c.name != "test" {
+	if len(c.args) > 0 && syntax.ValidName(c.name) && s.funcs[c.name] == nil && !tells(c.name) {
+		if first, _ := Literal(c.args[0]); strings.HasPrefix(first, "=") && !strings.HasPrefix(first, "==") && c.name != "test" {
 			return "write " + c.name + "=…, without blanks"
 		}
 	}

@@ -43,7 +43,7 @@ func daemonRules() finding.Catalogue {
 		{ID: "GL613", Title: "options that start-stop-daemon refuses together", Severity: finding.Error,
 			Why: "It stops with an error before it does anything.",
 			Fix: "--stdout, --stderr and their loggers need --background (output_log and error_log: command_background=yes); --make-pidfile needs --pidfile; none of them goes with --stop or --signal"},
-		{ID: "GL614", Title: "a stop schedule that is not read as meant", Severity: finding.Error,
+		{ID: "GL614", Title: "a signal or a stop schedule that is not read as meant", Severity: finding.Error,
 			Why: "OpenRC reads a number of seconds, or signals and seconds in turn with slashes between, in one word.",
 			Fix: "TERM/30/KILL/5"},
 		{ID: "GL615", Title: "a daemon that nothing stops", Severity: finding.Warning,
@@ -61,6 +61,9 @@ func daemonRules() finding.Catalogue {
 		{ID: "GL619", Title: "an option that start-stop-daemon warns of", Severity: finding.Info,
 			Why: "It prints a warning each time: the option has no effect there, or will go away.",
 			Fix: "--user for --chuid, --exec or --name for --startas, nothing for --oknodo: a daemon that has ended already is no error; --retry belongs to --stop, --wait to --start"},
+		{ID: "GL620", Title: "a program and its options in one word", Severity: finding.Warning,
+			Why: "OpenRC hands what command has on to start-stop-daemon, which takes the options for its own; in quotes the whole is the name of a program.",
+			Fix: "command=PROGRAM and command_args=\"OPTIONS\"; behind --exec PROGRAM, options come after --"},
 	}
 }
 

@@ -51,6 +51,12 @@ func (s *script) declared(v service) {
 		s.schedule(retry, at.node.Pos())
 	}
 	s.background(v)
+	s.supervised(v)
+	if command, at, _ := s.value("command"); at != nil && v.starts {
+		if program, options, ok := strings.Cut(command, " -"); ok && strings.HasPrefix(program, "/") && !strings.ContainsAny(program, " "+Hole) {
+			s.report("GL620", at.node.Pos(), "command="+program+` and command_args="-`+readable(options)+`"`, "start-stop-daemon takes -%s for its own, and %s does not get it", readable(options), program)
+		}
+	}
 	s.logs(v)
 	args, _, _ := s.value("start_stop_daemon_args") // without --background it may be no daemon, but something done once
 	if command, at, ok := s.value("command"); ok && v.starts && v.stops && strings.Contains(args, "--background") && !s.elsewhere("pidfile") {
@@ -90,6 +96,27 @@ func (s *script) background(v service) {
 	}
 	if arg := daemonises(fields); arg != "" {
 		s.report("GL602", at.node.Pos(), "", "command_background, yet %s makes the daemon fork: the pidfile has the number of a process that is gone", arg)
+	}
+}
+
+// supervised is about a supervised daemon that goes into the background.
+func (s *script) supervised(v service) {
+	supervisor, at, ok := s.value("supervisor")
+	if !ok || supervisor != "supervise-daemon" || !plainly(at) || !v.starts {
+		return
+	}
+	var fields []field
+	for _, name := range []string{"command_args", "command_args_foreground"} {
+		args, _, ok := s.value(name)
+		if !ok && s.set(name) {
+			return
+		}
+		for _, part := range strings.Fields(args) {
+			fields = append(fields, field{text: part})
+		}
+	}
+	if arg := daemonises(fields); arg != "" {
+		s.report("GL602", at.node.Pos(), "take "+arg+" away", "supervise-daemon, yet %s makes the daemon fork: it counts as ended, and is started again and again", arg)
 	}
 }
 

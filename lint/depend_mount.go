@@ -41,7 +41,7 @@ func early(name string) bool {
 // mounted is the first of the service's files that lies where often another file
 // system is mounted.
 func (s *script) mounted() (path, variable string, at syntax.Pos) {
-	for _, name := range [...]string{"command", "directory", "required_dirs", "required_files", "pidfile"} {
+	for _, name := range [...]string{"command", "directory", "required_dirs", "required_files", "pidfile", "output_log", "error_log"} {
 		a := s.global(name)
 		if a == nil {
 			continue

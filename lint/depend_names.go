@@ -14,7 +14,9 @@ func (s *script) names(r relations) {
 		if d.kind == "keyword" || d.kind == "provide" || strings.ContainsAny(name, "*?[") || s.exists(name) {
 			continue
 		}
-		if meant := misspelt(name); meant != "" {
+		if hint := s.noName(name); hint != "" {
+			s.report("GL303", d.at, hint, "%s %s: no service can have that name", d.kind, d.name)
+		} else if meant := misspelt(name); meant != "" {
 			s.report("GL303", d.at, "write "+meant, "%s %s: there is no such service; %s is one", d.kind, name, meant)
 		} else if d.kind == "need" && d.always && s.world.Service != nil && name == d.name && s.kind == Script {
 			say := s.report
@@ -24,6 +26,29 @@ func (s *script) names(r relations) {
 			say("GL303", d.at, "", "need %s: no service of that name is here, so this one cannot be started", name)
 		}
 	}
+}
+
+// noName is what to write for a name that no service of OpenRC has; empty if one
+// may have it.
+func (s *script) noName(name string) string {
+	switch {
+	case strings.Contains(name, "/"):
+		return "write " + name[strings.LastIndexByte(name, '/')+1:]
+	case strings.Contains(name, ","):
+		return "write " + strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r == ',' }), " ") + ", with blanks"
+	}
+	for _, suffix := range [...]string{".service", ".target", ".socket"} {
+		if unit, ok := strings.CutSuffix(name, suffix); ok {
+			if suffix == ".target" {
+				return "that is systemd's; OpenRC's like it are localmount, net, netmount"
+			}
+			return "that is systemd's name; write " + unit
+		}
+	}
+	if dependWord(name) {
+		return "write " + name + " on a line of its own"
+	}
+	return ""
 }
 
 func (s *script) exists(name string) bool {
@@ -114,6 +139,9 @@ func (s *script) unknownWords(r relations) {
 
 // relationMeant is what a word may be meant for.
 func relationMeant(word string) string {
+	if lower := strings.ToLower(word); lower != word && dependWord(lower) {
+		return lower
+	}
 	switch word {
 	case "needs", "nedd", "ned", "require", "requires", "required", "depends":
 		return "need"

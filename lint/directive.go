@@ -78,12 +78,16 @@ func (s *script) silences(c *syntax.Comment) (ids []string) {
 	if !ok {
 		return nil
 	}
-	for _, word := range strings.Fields(rest) {
+	if !strings.HasPrefix(strings.TrimSpace(rest), "disable=") {
+		s.report("GL004", c.Pos(), mark+" disable=ID", "%q is no directive", strings.TrimSpace(c.Text))
+		return nil
+	}
+	for _, word := range strings.Fields(strings.ReplaceAll(rest, ", ", ",")) {
 		list, ok := strings.CutPrefix(word, "disable=")
 		if !ok {
 			break // what follows is for people
 		}
-		for _, id := range strings.Split(list, ",") {
+		for _, id := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' }) {
 			if _, known := s.rules.Rule(id); !known && !strings.EqualFold(id, "all") {
 				s.report("GL004", c.Pos(), "", "no rule has the id %q", id)
 				continue

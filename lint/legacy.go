@@ -14,8 +14,14 @@ func (s *script) legacy() {
 	if bytes.HasSuffix(bytes.TrimSpace(first), []byte("/runscript")) {
 		s.at("GL307", confd.Pos{File: s.name, Line: 1, Col: 1}, "", "the interpreter is runscript, which OpenRC has no longer")
 	}
-	if interpreter, ok := bytes.CutPrefix(bytes.TrimSpace(first), []byte("#!")); ok && otherShell(interpreter) {
-		s.at("GL309", confd.Pos{File: s.name, Line: 1, Col: 1}, "", "the interpreter is %s", bytes.TrimSpace(interpreter))
+	interpreter, ok := bytes.CutPrefix(bytes.TrimSpace(first), []byte("#!"))
+	switch at := (confd.Pos{File: s.name, Line: 1, Col: 1}); {
+	case ok && otherShell(interpreter):
+		s.at("GL309", at, "", "the interpreter is %s", bytes.TrimSpace(interpreter))
+	case !ok && bytes.HasPrefix(first, []byte("\xef\xbb\xbf")):
+		s.at("GL309", at, "save it without a byte order mark", "a byte order mark is before #!, so no interpreter is found")
+	case !ok && installed(s.name):
+		s.at("GL309", at, "", "the first line names no interpreter")
 	}
 	if s.set("SVCNAME") {
 		return

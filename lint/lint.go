@@ -131,12 +131,20 @@ func KindOf(name string, src []byte) Kind {
 // dependsOn tells whether there is a depend(), which init scripts alone have.
 func dependsOn(src []byte) bool { return bytes.Contains(src, []byte("\ndepend()")) }
 
+// installed tells whether a file lies where OpenRC executes it, or is named to.
+func installed(name string) bool {
+	return filepath.Base(filepath.Dir(name)) == "init.d" || strings.HasSuffix(name, ".initd")
+}
+
 // withoutInterpreter: a conf.d file is known by its directory or its name, or by
 // its first line that says something; depend() is in init scripts alone.
 func withoutInterpreter(name string, src []byte) Kind {
 	dir, base := filepath.Base(filepath.Dir(name)), filepath.Base(name)
 	if dir == "conf.d" || strings.HasSuffix(base, ".confd") || strings.Contains(base, "conf.d") {
 		return Conf
+	}
+	if installed(name) && dependsOn(src) {
+		return Script
 	}
 	for line := range strings.Lines(string(src[:min(len(src), 64<<10)])) {
 		line = strings.TrimSpace(line)

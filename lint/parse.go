@@ -117,11 +117,12 @@ func (s *script) negated(err error) bool {
 // bashOnly reports what the POSIX parser stumbled over.
 func (s *script) bashOnly(err error) {
 	at, text := placeOf(err)
-	if e := new(syntax.LangError); errors.As(err, e) {
-		text = e.Feature + ": a feature of other shells"
+	if e := new(syntax.LangError); !errors.As(err, e) { // "|&" is told in words of the shell's, if the tree has it
+		s.unnamed, s.unnamedText = at, text
+		return
 	}
 	s.stumbled = at.Line()
-	s.report("GL003", at, "", "%s", text)
+	s.report("GL003", at, inPOSIX(text), "%s: a feature of other shells", text)
 	s.common(text)
 }
 

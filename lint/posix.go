@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/guestrc/guestrc/finding"
@@ -47,6 +49,9 @@ func posixRules() finding.Catalogue {
 		{ID: "GL415", Title: "a test that the shell reads in another way", Severity: finding.Error,
 			Why: "[ is a command, and its operands are words: what is written without blanks is one of them.",
 			Fix: "write blanks between [, operands, operators and ]"},
+		{ID: "GL416", Title: "a removal of a word without quotes", Severity: finding.Info,
+			Why: "The shell splits the word at blanks and takes stars in it for patterns: rm -r gets other paths than were meant.",
+			Fix: "put it in double quotes"},
 	}
 }
 
@@ -64,13 +69,25 @@ func (s *script) posix() {
 			s.misread(c)
 		case "rm":
 			s.removal(c)
+		case "find":
+			s.search(c)
+		default:
+			s.unopened(c)
 		}
 	}
 	for _, f := range s.nodes {
 		s.bashNode(f)
+		if n, ok := f.node.(*syntax.BinaryCmd); ok {
+			s.cdNowhere(n)
+		}
 		if list := statements(f.node); len(list) > 1 {
 			s.cdThenRemove(list)
 		}
+	}
+	if line := s.unnamed.Line(); s.unnamed.IsValid() && !slices.ContainsFunc(s.found, func(f finding.Finding) bool {
+		return f.Pos.Line == int(line) && (f.ID == "GL003" || f.ID == "GL401")
+	}) {
+		s.report("GL003", s.unnamed, "", "%s", s.unnamedText)
 	}
 }
 

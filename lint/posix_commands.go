@@ -28,6 +28,10 @@ func (s *script) bashCommand(c *call) {
 		s.bashOption(c, "tpPaf", "")
 	case "local", "export", "readonly":
 		s.bashOption(c, "aAirnlufgx", "p")
+	case "wait":
+		s.bashOption(c, "nfp", "")
+	case "exec":
+		s.bashOption(c, "acl", "")
 	case "printf":
 		s.bashOption(c, "v", "")
 	case "set":
@@ -74,8 +78,13 @@ func (s *script) echo(c *call) {
 // to do then.
 func (s *script) trap(c *call) {
 	for i, w := range c.args {
-		if text, _ := Literal(w); i > 0 && (text == "ERR" || text == "DEBUG" || text == "RETURN") {
+		text, _ := Literal(w)
+		switch short, long := strings.CutPrefix(text, "SIG"); {
+		case i == 0:
+		case text == "ERR" || text == "DEBUG" || text == "RETURN":
 			s.report("GL406", w.Pos(), "", "trap %s is bash's", text)
+		case long && signalName(text):
+			s.report("GL406", w.Pos(), "write "+short, "trap %s: dash knows the signal as %s", text, short)
 		}
 	}
 }

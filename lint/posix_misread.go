@@ -51,6 +51,17 @@ func (s *script) misread(c *call) {
 	}
 }
 
+// unopened looks for "[-f FILE ]", which is a command of that name.
+func (s *script) unopened(c *call) {
+	first, ok := c.node.Args[0].Parts[0].(*syntax.Lit)
+	if !ok || len(c.args) == 0 || !strings.HasPrefix(first.Value, "[") || c.name == "[" || c.name == "[[" {
+		return
+	}
+	if text, _ := Literal(c.args[len(c.args)-1]); text == "]" || text == "]]" {
+		s.report("GL415", c.node.Pos(), "write a blank after [", "%s is no test: the shell looks for a command of that name", s.source(c.node.Args[0]))
+	}
+}
+
 // joined tells whether a word has an operator that was meant to stand alone.
 func joined(w *syntax.Word) bool {
 	for _, p := range w.Parts[1:] {

@@ -25,6 +25,10 @@ func (s *script) test(c *call) {
 				s.report("GL402", w.Pos(), "", "%s in [ ]: POSIX has = alone", op)
 				s.operands(words, i)
 			}
+		case "-v":
+			if len(words) == i+2 && (i == 0 || i == 1 && s.text(words[0]) == "!") {
+				s.report("GL402", w.Pos(), `[ -n "${NAME+set}" ]`, "-v in [ ]: bash alone has it")
+			}
 		case "-n":
 			if i+1 < len(words) && s.mayVanish(words[i+1]) {
 				s.report("GL412", words[i+1].Pos(), "", "[ -n %s ] is true when it is empty, too", s.source(words[i+1]))

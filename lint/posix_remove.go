@@ -11,6 +11,7 @@ func (s *script) removal(c *call) {
 	if !recursive(c) {
 		return
 	}
+	before := len(s.found)
 	for _, w := range c.args {
 		parts := flat(w.Parts)
 		if lit, ok := parts[0].(*syntax.Lit); ok && lit.Value == "/" { // "/$A": / itself
@@ -26,6 +27,9 @@ func (s *script) removal(c *call) {
 		if rest, ok := Literal(&syntax.Word{Parts: parts[1:]}); ok && rooted(rest) {
 			s.report("GL411", w.Pos(), "", "rm -r %s: %s if the variable is empty", s.source(w), rest)
 		}
+	}
+	if len(s.found) == before {
+		s.unquoted(c)
 	}
 }
 
@@ -95,6 +99,19 @@ func (s *script) cdThenRemove(list []*syntax.Stmt) {
 			s.report("GL414", st.Pos(), "", "rm of what is in the working directory, and nothing heeds whether the cd in line %d succeeded", into.Line())
 			return
 		}
+	}
+}
+
+// cdNowhere: without quotes, cd of an empty variable goes home, and succeeds; with
+// them it stays.
+func (s *script) cdNowhere(n *syntax.BinaryCmd) {
+	cd, into := simpleCall(n.X)
+	rm, name := simpleCall(n.Y)
+	if n.Op != syntax.AndStmt || into != "cd" || name != "rm" || len(cd.Args) != 2 || !relative(rm.Args[1:]) {
+		return
+	}
+	if parts := flat(cd.Args[1].Parts); len(parts) == 1 && s.emptyParam(parts[0]) {
+		s.report("GL414", n.Y.Pos(), "write ${NAME:?}", "rm of what is in the working directory: if the variable is empty, the cd in line %d succeeds and goes elsewhere", cd.Pos().Line())
 	}
 }
 

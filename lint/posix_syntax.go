@@ -81,9 +81,27 @@ func (s *script) bashNode(f *frame) {
 func (s *script) more(at syntax.Pos, what string) {
 	if line := at.Line(); line != s.stumbled && line != s.foreign {
 		s.foreign = line
-		s.report("GL003", at, "", "%s: a feature of other shells", what)
+		s.report("GL003", at, inPOSIX(what), "%s: a feature of other shells", what)
 		s.common(what)
 	}
+}
+
+// inPOSIX is how a POSIX shell says it.
+func inPOSIX(what string) string {
+	for _, way := range [...][2]string{
+		{"arrays", `set -- A B; for x in "$@"; …; or one variable, with blanks between`},
+		{"<<<", "printf '%s\\n' TEXT | COMMAND"}, {"herestring", "printf '%s\\n' TEXT | COMMAND"},
+		{"<(", "COMMAND | …, or a file between"}, {"&>", ">FILE 2>&1"}, {">& FILE", ">FILE 2>&1"}, {"|&", "2>&1 |"},
+		{"+=", `NAME="$NAME…"`}, {"search and replace", "${NAME#…}, ${NAME%…}, or sed"}, {"${NAME/", "${NAME#…}, ${NAME%…}, or sed"},
+		{"slicing", "${NAME#…}, ${NAME%…}, or cut -c"}, {"${NAME:", "${NAME#…}, ${NAME%…}, or cut -c"},
+		{"function", "NAME() { …; }"}, {"$(<FILE)", "$(cat FILE)"}, {"$[", "$((…))"}, {"++", "NAME=$((NAME + 1))"}, {"--", "NAME=$((NAME - 1))"},
+		{"c-style", "i=0; while [ $i -lt N ]; do …; i=$((i + 1)); done"}, {"((", ": $((…)), or [ A -lt B ]"}, {"{!", `eval "x=\$$NAME"`},
+	} {
+		if strings.Contains(what, way[0]) {
+			return "write " + way[1]
+		}
+	}
+	return ""
 }
 
 // common makes the last finding a warning if busybox and bash both have what it

@@ -1,6 +1,12 @@
 package lint
 
-import "github.com/guestrc/guestrc/finding"
+import (
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/guestrc/guestrc/finding"
+)
 
 func processRules() finding.Catalogue {
 	return finding.Catalogue{
@@ -21,10 +27,10 @@ func processRules() finding.Catalogue {
 
 // processes finds what meets processes that are not the service's.
 func (s *script) processes() {
-	if s.kind == Conf {
-		return
-	}
 	for _, c := range s.calls {
+		if s.kind == Conf && c.in == nil {
+			continue // GL701 says it
+		}
 		name, args := c.program()
 		if s.funcs[name] != nil {
 			continue // the script's own
@@ -34,8 +40,28 @@ func (s *script) processes() {
 			s.byName(c, name, s.fields(args))
 		case "kill":
 			s.fromFile(c, args)
+		case "sh", "su", "runuser", "trap", "eval":
+			s.quotedKill(c, args)
 		case "ps":
 			s.table(c, s.fields(args))
 		}
+	}
+}
+
+// quotedKill is about a command for another shell that is one call of killall or
+// pkill.
+func (s *script) quotedKill(c *call, args []*syntax.Word) {
+	for _, w := range args {
+		text, _ := Literal(w)
+		words := strings.Fields(text)
+		if len(words) < 2 || words[0] != "killall" && words[0] != "pkill" || strings.ContainsAny(text, "|&;<>()$`\\\"'*?[#") {
+			continue
+		}
+		var fields []field
+		for _, word := range words[1:] {
+			fields = append(fields, field{text: word})
+		}
+		s.byName(c, words[0], fields)
+		return
 	}
 }

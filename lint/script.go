@@ -27,6 +27,9 @@ type script struct {
 	nodes   []*frame             // every node, each before what lies in it
 	steps   int                  // that expand took
 
+	unnamed     syntax.Pos // where it stopped, and found no name for what is bash's
+	unnamedText string
+
 	stumbled, foreign uint // the lines where the POSIX parser stopped, and where more() last reported
 
 	guards map[string]bool // variables that are set or looked at anywhere; nil: see guarded

@@ -10,14 +10,22 @@ import (
 func (s *script) ssdCall(d *ssd) {
 	at := d.call.node.Pos()
 	s.ssdOptions(d)
+	if o, ok := d.option("exec"); ok && !o.value.loose && strings.HasPrefix(o.value.text, "/") {
+		if program, options, ok := strings.Cut(o.value.text, " -"); ok {
+			s.report("GL620", at, "", "no program is called %q: -%s are options of %s", readable(o.value.text), readable(options), readable(program))
+		}
+	}
 	if d.stops() {
 		s.ssdStop(d, at)
 	} else {
 		s.ssdStart(d, at)
 	}
 	for _, o := range d.opts {
-		if o.name == "retry" && d.stops() {
+		switch {
+		case o.name == "retry" && d.stops():
 			s.schedule(o.value.text, o.word.Pos())
+		case o.name == "signal" && o.value.known() && o.value.text != "" && !strings.Contains(o.value.text, "@") && !signalName(o.value.text):
+			s.report("GL614", o.word.Pos(), "--signal HUP", "start-stop-daemon knows no signal %s", o.value.text)
 		}
 	}
 }
@@ -77,7 +85,11 @@ func (s *script) ssdStop(d *ssd, at syntax.Pos) {
 	switch {
 	case d.vague || d.has("pidfile"):
 	case d.has("exec", "startas") || len(d.rest) > 0 || len(d.args) > 0:
-		s.tooLong(d, at)
+		if o, ok := d.option("exec"); s.tooLong(d, at) || !ok || byName || byUser || d.has("test") || len(d.args) > 0 {
+			return
+		} else if name := o.value.text[strings.LastIndexByte(o.value.text, '/')+1:]; interpreter(name) {
+			s.report("GL616", at, "", "every process that %s runs is meant", name)
+		}
 	case byName:
 		o, _ := d.option("name")
 		if !s.tooLong(d, at) && !kernelThread(o.value.text) {
@@ -89,6 +101,15 @@ func (s *script) ssdStop(d *ssd, at syntax.Pos) {
 	default:
 		s.report("GL601", at, "", "start-stop-daemon is not told whom to stop")
 	}
+}
+
+// interpreter tells whether a program runs the scripts of many services.
+func interpreter(name string) bool {
+	switch strings.TrimRight(name, "0123456789.") {
+	case "python", "perl", "ruby", "node", "java", "php", "bash", "sh", "mono", "lua":
+		return true
+	}
+	return false
 }
 
 // kernelThread: NFS's server is threads of the kernel, which no container has and
