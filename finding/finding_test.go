@@ -80,7 +80,7 @@ func TestSarifHasWhatCodeHostsAskFor(t *testing.T) {
 		`{"id":"X2","shortDescription":{"text":"a risk"},"fullDescription":{"text":"It may hurt."},"help":{"text":"To mend it: look at it"},"defaultConfiguration":{"level":"warning"}},` +
 		`{"id":"X3","shortDescription":{"text":"a blemish"},"fullDescription":{"text":"It is not nice."},"help":{"text":"To mend it: polish it"},"defaultConfiguration":{"level":"note"}}]}},` +
 		`"results":[{"ruleId":"X2","ruleIndex":0,"level":"warning","message":{"text":"so it is; to mend it: do this"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"init.d/a%20b%25"},"region":{"startLine":3,"startColumn":7}}}]},` +
-		`{"ruleId":"X3","ruleIndex":1,"level":"note","message":{"text":"m; to mend it: polish it"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"file:///etc/init.d/%C3%BC"}}}]},` +
+		`{"ruleId":"X3","ruleIndex":1,"level":"note","message":{"text":"m; to mend it: polish it"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"file:///etc/init.d/%C3%BC"},"region":{"startLine":1}}}]},` +
 		`{"ruleId":"X2","ruleIndex":0,"level":"warning","message":{"text":"m; to mend it: look at it"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"x"},"region":{"startLine":1}}}]}]}]}`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)

@@ -57,7 +57,7 @@ type sarifLocation struct {
 		Artifact struct {
 			URI string `json:"uri"`
 		} `json:"artifactLocation"`
-		Region *sarifRegion `json:"region,omitempty"` // nil: the file as a whole
+		Region sarifRegion `json:"region"`
 	} `json:"physicalLocation"`
 }
 
@@ -85,9 +85,7 @@ func (c Catalogue) Sarif(version string, all []Finding) Sarif {
 
 func (f Finding) sarif() (l sarifLocation) {
 	l.Physical.Artifact.URI = uri(f.Pos.File)
-	if f.Pos.Line > 0 {
-		l.Physical.Region = &sarifRegion{f.Pos.Line, f.Pos.Col}
-	}
+	l.Physical.Region = sarifRegion{max(f.Pos.Line, 1), f.Pos.Col} // of the file as a whole: code hosts want a line all the same
 	return l
 }
 
