@@ -56,7 +56,8 @@ func (s *script) exists(name string) bool {
 }
 
 // misspelt is the well-known service that a name is one edit away from. The list
-// has no name that another real one is so close to.
+// has no name that another real one is so close to but for its first letter, which
+// slips seldom hit: "slogger" and "random" are services of other systems.
 func misspelt(name string) string {
 	meant := ""
 	for _, known := range [...]string{"localmount", "bootmisc", "logger", "netmount", "hostname", "firewall", "modules",
@@ -65,7 +66,7 @@ func misspelt(name string) string {
 		if name == known {
 			return ""
 		}
-		if oneEdit(name, known) {
+		if name != "" && name[0] == known[0] && oneEdit(name, known) {
 			meant = known
 		}
 	}
