@@ -63,7 +63,7 @@ func misspelt(name string) string {
 	for _, known := range [...]string{"localmount", "bootmisc", "logger", "netmount", "hostname", "firewall", "modules",
 		"procfs", "keymaps", "urandom", "hwclock", "swclock", "sysctl", "loopback", "consolefont", "ntp-client",
 		"postgresql", "nfsclient", "device-mapper", "termencoding", "net-online", "networking", "avahi-daemon", "dmeventd"} {
-		if name == known {
+		if name == known || name == known+"d" || name == known+"s" { // firewalld is another one
 			return ""
 		}
 		if name != "" && name[0] == known[0] && oneEdit(name, known) {

@@ -71,7 +71,7 @@ func TestFilesThatAreNotMountedYet(t *testing.T) {
 func TestServicesThatDoNotExist(t *testing.T) {
 	holds(t, "GL303", []situation{
 		{"misspelt", depends("need localmout", ""), "GL303"},
-		{"another system's", depends("after slogger random", ""), ""},
+		{"another system's", depends("after slogger random firewalld", ""), ""},
 		{"swapped", depends("after bootmsic", ""), "GL303"},
 		{"a letter more", depends("use loggger", ""), "GL303"},
 		{"a condition does not excuse it", depends("if true; then use hostnam; fi", ""), "GL303"},
