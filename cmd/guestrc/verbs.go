@@ -136,7 +136,7 @@ func verbs() []verb {
 				{name: "severity", value: "LEVEL", help: "leave out what is less than error, warning or info"},
 				{name: "disable", value: "ID,...", help: "leave out findings of these ids"}},
 			short: "tell what is wrong with OpenRC's init scripts and conf.d files",
-			long:  "Of a directory, all files below it; of -, standard input. Exit status 0 if nothing\nis wrong, 1 for warnings, 2 for errors. A comment silences findings:\n    # guestrc-lint: disable=GL101"},
+			long:  "Of a directory, all files below it; of -, standard input. Exit status 0 if\nnothing is wrong, 1 for warnings, 2 for errors. A comment silences findings:\n    # guestrc-lint: disable=GL101"},
 		{name: "run", args: "KIND.NAME", run: runGuest, min: 1, max: 1, guests: true,
 			flags: []flag{
 				{name: "ephemeral", help: "let what the guest writes to its disks be forgotten"},
