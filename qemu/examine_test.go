@@ -179,7 +179,7 @@ func TestExamine(t *testing.T) {
 		{conf: "disk0_file=$D/bios.img disk0_format=raw\nfirmware=uefi", ids: "GR206", says: "2:1: firmware: $D/bios.img boots by BIOS only: the first sector has GRUB's boot program", hint: "firmware=bios"},
 		{conf: "disk0_file=$D/top.qcow2 disk0_format=qcow2\nfirmware=uefi", ids: "GR206"},
 		{conf: "disk0_file=$D/bios.img disk0_format=raw\nfirmware=$D/data.img\nuefi_vars=$D/data.img", ids: "GR206"},
-		{conf: "", ids: "GR209", says: "disk0_file: there is no disk, no kernel and no network"},
+		{conf: "", ids: "GR209", says: "disk0_file: there is no disk, no kernel, and no network to boot from"},
 		{conf: "net0=bridge"},
 		{conf: "net0=user", ids: "GR209"},
 		{conf: "net0=user net0_tftp=/srv net0_bootfile=pxelinux.0"},
@@ -244,6 +244,10 @@ func TestExamine(t *testing.T) {
 		{conf: bootable + "vga=bochs-display"},
 		{conf: bootable + "net0=usr", ids: "GR107", says: "net0: ", hint: "net0=user"},
 		{conf: bootable + "net0=af-xdp"},
+		{conf: bootable + "net0=user net0_hostfwd='tcp::2222-:22 udp:127.0.0.1:53-10.0.2.15:53,hostfwd=:[::1]:80-:80 unix:/run/x-:1'"},
+		{conf: bootable + "net0=user net0_hostfwd='tcp::99999-:22'", ids: "GR107", says: `net0_hostfwd: QEMU cannot forward by the rule "tcp::99999-:22"`},
+		{conf: bootable + "net0=user net0_hostfwd='tcp::22 2222'", ids: "GR107 GR107"},
+		{conf: bootable + "net0=user net0_hostfwd='tcp::0-:0'", ids: "GR107"},
 	} {
 		host := newFakeHost()
 		host.uefi = &UEFI{Code: "/x", CodeFormat: "raw", Vars: "/y", VarsFormat: "raw"}

@@ -101,7 +101,7 @@ func (f firmware) why(b bootDisk) string {
 // nothing to boot from at all.
 func (f firmware) nothing(x *examination, disks []bootDisk) {
 	if len(disks) == 0 {
-		x.tell("GR209", []string{"disk0_file"}, "disk0_file=/path, cdrom0_file=, kernel= or a network card", "there is no disk, no kernel and no network")
+		x.tell("GR209", []string{"disk0_file"}, "disk0_file=/path, cdrom0_file=, kernel= or a card in a bridge", "there is no disk, no kernel, and no network to boot from")
 		return
 	}
 	var whys []string

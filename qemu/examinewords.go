@@ -30,4 +30,16 @@ func (x *examination) vocabulary() {
 			x.tell("GR107", []string{v.Name}, v.Name+"="+near, "QEMU has no %q for it", word)
 		}
 	}
+	for _, nic := range x.m.NICs {
+		variable := nic.Var + "_hostfwd"
+		if nic.Type != "user" || !x.Sound(variable) {
+			continue
+		}
+		for _, rule := range forwards(x.Text(variable)) {
+			protocol, _, _ := strings.Cut(rule, ":") // of one that is not ours to know nothing is said
+			if _, _, ok := parseHostfwd(rule); !ok && slices.Contains([]string{"", "tcp", "udp", rule}, protocol) {
+				x.tell("GR107", []string{variable}, variable+"=tcp:127.0.0.1:2222-:22", "QEMU cannot forward by the rule %q", rule)
+			}
+		}
+	}
 }

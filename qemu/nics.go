@@ -101,11 +101,12 @@ func (p *planner) otherNetdev(nic *NIC) {
 	p.netdev(nic.Type, id, sortOptions(options))
 }
 
-// hostfwd lists the rules, which may be separated by blanks or, as one could
+func (p *planner) hostfwd(id string) []string { return forwards(p.Text(id + "_hostfwd")) }
+
+// forwards lists the rules, which may be separated by blanks or, as one could
 // write it for qemu-openrc, by ",hostfwd=".
-func (p *planner) hostfwd(id string) []string {
-	text := strings.ReplaceAll(p.Text(id+"_hostfwd"), ",hostfwd=", " ")
-	return strings.Fields(text)
+func forwards(text string) []string {
+	return strings.Fields(strings.ReplaceAll(text, ",hostfwd=", " "))
 }
 
 // parseHostfwd reads [tcp|udp]:[HOST]:PORT-[GUEST]:PORT, as in qemu(1). host is
@@ -118,8 +119,9 @@ func parseHostfwd(rule string) (host string, guestPort int, ok bool) {
 	}
 	address, port, ok1 := cutLast(rest[:dash], ":")
 	_, guestText, ok2 := cutLast(rest[dash+1:], ":")
-	guestPort, err := strconv.Atoi(guestText)
-	if !ok1 || !ok2 || err != nil || port == "" || !only(port, digit) {
+	inside, err1 := strconv.ParseUint(guestText, 10, 16)
+	_, err2 := strconv.ParseUint(port, 10, 16)
+	if !ok1 || !ok2 || err1 != nil || err2 != nil || inside == 0 {
 		return "", 0, false
 	}
 	if proto == "" {
@@ -128,7 +130,7 @@ func parseHostfwd(rule string) (host string, guestPort int, ok bool) {
 	if address == "" {
 		address = "0.0.0.0"
 	}
-	return proto + ":" + address + ":" + port, guestPort, true
+	return proto + ":" + address + ":" + port, int(inside), true
 }
 
 // cutLast is strings.Cut at the last separator.
