@@ -12,7 +12,7 @@ func processRules() finding.Catalogue {
 	return finding.Catalogue{
 		{ID: "GL101", Title: "processes signalled by name", Severity: finding.Warning,
 			Why: "On a host with containers, that name is run by guests, too: the host sees their processes, and signals them as well.",
-			Fix: "signal by pidfile (start-stop-daemon --stop --pidfile FILE), or within the host alone: guestrc killall NAME"},
+			Fix: "stop by pidfile (start-stop-daemon --stop --pidfile FILE --retry TERM/20/KILL/5), or within the host alone: guestrc killall --exec PROGRAM --retry TERM/20/KILL/5 NAME"},
 		{ID: "GL102", Title: "processes looked for by name", Severity: finding.Warning,
 			Why: "On a host with containers, that name is run by guests, too: what is found may be theirs, and the service counts as running, or the wrong process is signalled.",
 			Fix: "go by the pidfile; OpenRC's own status does that for what start-stop-daemon started"},
