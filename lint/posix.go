@@ -91,8 +91,8 @@ func (s *script) posix() {
 	}
 }
 
-// statements are the lists that a node has of its own; those of an if's branches
-// and conditions are joined by no one, so only one of them is given.
+// statements are the commands that a node runs one after the other; of an if or a
+// loop those of its body, not of its condition.
 func statements(n syntax.Node) []*syntax.Stmt {
 	switch n := n.(type) {
 	case *syntax.File:

@@ -13,18 +13,13 @@ import (
 	"time"
 
 	"github.com/guestrc/guestrc/lint"
+	"github.com/guestrc/guestrc/tests/need"
 )
 
 // TestShellcheckFindsTheSame holds what shellcheck and we both know against each
 // other: on each line both find something, or neither.
 func TestShellcheckFindsTheSame(t *testing.T) {
-	program, err := exec.LookPath("shellcheck")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("no shellcheck: tests/deps.sh test")
-	}
+	need.Programs(t, "shellcheck")
 	cases := []struct{ line, ours, theirs string }{
 		{`[[ "$1" = b ]]`, "GL401", "3010"},
 		{`[ "$1" == b ]`, "GL402", "3014"},
@@ -78,7 +73,7 @@ func TestShellcheckFindsTheSame(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, args...).Output() // its status is 1 if it finds something
+	out, err := exec.CommandContext(ctx, "shellcheck", args...).Output() // its status is 1 if it finds something
 	var comments []struct {
 		File string
 		Line int

@@ -59,21 +59,7 @@ func (p *Process) KeepsOpen(f *os.File) bool {
 	if err != nil {
 		return false
 	}
-	dir, err := os.Open(fmt.Sprintf("/proc/%d/fd", p.id.Pid))
-	if err != nil {
-		return false
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return false
-	}
-	for _, name := range names {
-		if isFile(dir, name, file) {
-			return p.still(nil) == nil
-		}
-	}
-	return false
+	return anyDescriptor(p.id.Pid, func(dir *os.File, name string) bool { return isFile(dir, name, file) }) && p.still(nil) == nil
 }
 
 // ParsePid reads what a pidfile holds: one decimal number from 1 to the most

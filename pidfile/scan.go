@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,6 +54,12 @@ func lockHolders(file fileID) ([]int, error) {
 // holdsLock reports whether one of the process's descriptors is the file,
 // locked. One that ends or may not be looked at does not.
 func holdsLock(pid int, file fileID) bool {
+	return anyDescriptor(pid, func(dir *os.File, name string) bool { return isFile(dir, name, file) && isLocked(pid, name) })
+}
+
+// anyDescriptor reports whether is holds of one of the process's descriptors, which
+// are names in dir (proc_pid_fd(5)).
+func anyDescriptor(pid int, is func(dir *os.File, name string) bool) bool {
 	dir, err := os.Open(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {
 		return false
@@ -62,12 +69,7 @@ func holdsLock(pid int, file fileID) bool {
 	if err != nil {
 		return false
 	}
-	for _, name := range names {
-		if isFile(dir, name, file) && isLocked(pid, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(name string) bool { return is(dir, name) })
 }
 
 // isFile reads the link's text first: it costs no I/O, whereas asking a dead

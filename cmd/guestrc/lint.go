@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -176,33 +175,25 @@ func pathCause(err error) error {
 	return err
 }
 
-// lintTime is what one file may take; the slowest known takes 5 ms.
-const lintTime = 10 * time.Second
-
 // within looks at the file and gives up when that takes too long: a file may lie
 // on a host that is gone, and text may be written to hold up a reader.
 func (f *linted) within(ctx context.Context, l *lint.Linter, stdin io.Reader) *linted {
-	ctx, cancel := context.WithTimeout(ctx, lintTime)
-	defer cancel()
 	if f.name == "-" { // whoever types takes his time
 		f.lint(l, stdin)
 		return f
 	}
-	looked := make(chan *linted, 1)
-	go func() {
+	one, err := inTime(ctx, func(context.Context) (*linted, error) {
 		one := *f
 		one.lint(l, stdin)
-		looked <- &one
-	}()
-	select {
-	case one := <-looked:
+		return &one, nil
+	})
+	if err == nil {
 		return one
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			f.found = []finding.Finding{lint.Unreadable(f.name, fmt.Errorf("it took longer than %s", lintTime))}
-		}
-		return f
 	}
+	if ctx.Err() == nil { // the time was over, not the whole
+		f.found = []finding.Finding{lint.Unreadable(f.name, err)}
+	}
+	return f
 }
 
 // lint reads the file and looks at it.
